@@ -1,0 +1,5 @@
+import sys
+
+from driftwatch._entry import main
+
+sys.exit(main())

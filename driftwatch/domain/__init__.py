@@ -1,0 +1,1 @@
+"""The vocabulary that every layer shares: frozen values, no I/O."""
