@@ -1,0 +1,254 @@
+"""What a user declares about a model: ``model.yaml`` as a frozen value, key by key.
+
+Times are int64 microseconds UTC; dates and naive times of the document are read in the model's time zone.
+Reading the file itself is the service's affair (:mod:`driftwatch.service.specification`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from driftwatch.domain.instant import DAY, HOUR, MINUTE, to_iso
+from driftwatch.errors import SpecError
+from driftwatch.monitors import reading
+from driftwatch.monitors.declared import (
+    Constraint,
+    Exclusion,
+    Features,
+    ModelColumns,
+    Reference,
+    parse_columns,
+    parse_constraints,
+    parse_exclusions,
+    parse_features,
+    parse_reference,
+)
+
+__all__ = [
+    "TASKS",
+    "Constraint",
+    "Exclusion",
+    "Features",
+    "ModelColumns",
+    "ModelSpec",
+    "Reference",
+    "parse_bucket",
+    "parse_model_spec",
+]
+
+TASKS = ("binary", "multiclass", "regression", "ranking", "none")
+_CLOCKS = ("live", "replay")
+_COSTS = ("true_positive", "false_positive", "false_negative", "true_negative")
+_UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model, as declared.
+
+    Attributes:
+        model: its name; with `environment` its identity.
+        environment: ``"production"`` unless said otherwise.
+        version: the served version, or None when `version_column` holds it (or nobody said).
+        version_column: the column that holds each row's version, or None.
+        task: binary, multiclass, regression, ranking or none.
+        owner: who answers for it.
+        timezone: IANA name; of naive times, and of the seasonal slots.
+        columns: the columns with a role.
+        features: declared features; empty means inferred from every column without a role.
+        importance: feature to weight, at least 0.
+        pii: columns whose values are never shown.
+        protected: columns of protected groups.
+        segments: columns to split by.
+        constraints: what the user demands of columns.
+        costs: cost of each confusion cell, or empty.
+        decision_threshold: score from which the decision is positive, or None.
+        exclude: periods left out of the reference and of judging.
+        reference: the operating period, or the training file, or None (the first 14 days).
+        bucket: width of the shortest window in microseconds, from 1 minute to 1 day, a divisor of the day.
+        false_alarms_per_month: the model's budget of false alarms per 30 days.
+        clock: ``live`` or ``replay`` (event time only; may notify about the past).
+    """
+
+    model: str
+    environment: str = "production"
+    version: str | None = None
+    version_column: str | None = None
+    task: str = "none"
+    owner: str | None = None
+    timezone: str = "UTC"
+    columns: ModelColumns = field(default_factory=lambda: ModelColumns(timestamp="timestamp"))
+    features: Features = field(default_factory=Features)
+    importance: Mapping[str, float] = field(default_factory=dict)
+    pii: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    costs: Mapping[str, float] = field(default_factory=dict)
+    decision_threshold: float | None = None
+    exclude: tuple[Exclusion, ...] = ()
+    reference: Reference | None = None
+    bucket: int = HOUR
+    false_alarms_per_month: float = 1.0
+    clock: str = "live"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The model's time zone."""
+        return ZoneInfo(self.timezone)
+
+    def excludes(self, start: int, end: int) -> str | None:
+        """Why ``[start, end)`` is left out (it touches an excluded period), or None."""
+        touching = (each for each in self.exclude if each.start < end and start < each.end)
+        return next((each.why or "excluded" for each in touching), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The declaration as a JSON-safe map that :func:`parse_model_spec` reads back to an equal value."""
+        document: dict[str, Any] = {
+            "kind": "model",
+            "model": self.model,
+            "environment": self.environment,
+            "version": {"column": self.version_column} if self.version_column else self.version,
+            "task": self.task,
+            "owner": self.owner,
+            "timezone": self.timezone,
+            "columns": self.columns.to_dict(),
+            "features": self.features.to_dict(),
+            "importance": dict(self.importance),
+            "pii": list(self.pii),
+            "protected": list(self.protected),
+            "segments": list(self.segments),
+            "constraints": [each.to_dict() for each in self.constraints],
+            "costs": dict(self.costs),
+            "decision_threshold": self.decision_threshold,
+            "exclude": [{"start": to_iso(e.start), "end": to_iso(e.end), "why": e.why} for e in self.exclude],
+            "reference": self.reference.to_dict() if self.reference else None,
+            "bucket": _bucket_text(self.bucket),
+            "false_alarms_per_month": self.false_alarms_per_month,
+            "clock": self.clock,
+        }
+        return {key: value for key, value in document.items() if value not in (None, {}, [])}
+
+
+_KEYS = (
+    "kind", "model", "environment", "version", "task", "owner", "timezone", "columns", "features", "importance", "pii",
+    "protected", "segments", "constraints", "costs", "decision_threshold", "exclude", "reference", "bucket",
+    "false_alarms_per_month", "clock",
+)  # fmt: skip
+
+
+def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
+    """Read one ``kind: model`` document.
+
+    Args:
+        document: the parsed YAML or JSON.
+
+    Raises:
+        SpecError: an unknown key, a missing one or an impossible value, by name.
+    """
+    if not isinstance(document, Mapping):
+        raise SpecError(f"a model specification is a map of keys to values, not {document!r}")
+    reading.reject_unknown(document, _KEYS, "")
+    reading.read_choice(document.get("kind", "model"), "kind", ("model",))
+    model = reading.read_name(document.get("model"), "model")
+    if model is None:
+        raise SpecError("the model's name is missing; write, for example, model: hotel-cancel", path="model")
+    timezone = _read_timezone(document.get("timezone", "UTC"))
+    zone = ZoneInfo(timezone)
+    columns = parse_columns(document.get("columns"))
+    features = parse_features(document.get("features"), columns)
+    version, version_column = _read_version(document.get("version"))
+    threshold = document.get("decision_threshold")
+    spec = ModelSpec(
+        model=model,
+        environment=reading.read_name(document.get("environment"), "environment") or "production",
+        version=version,
+        version_column=version_column,
+        task=_read_task(document.get("task", "none"), columns),
+        owner=reading.read_name(document.get("owner"), "owner"),
+        timezone=timezone,
+        columns=columns,
+        features=features,
+        importance=_read_numbers(document.get("importance"), "importance", low=0.0),
+        pii=reading.read_names(document.get("pii"), "pii"),
+        protected=reading.read_names(document.get("protected"), "protected"),
+        segments=reading.read_names(document.get("segments"), "segments"),
+        constraints=parse_constraints(document.get("constraints")),
+        costs=_read_numbers(document.get("costs"), "costs", known=_COSTS),
+        decision_threshold=None
+        if threshold is None
+        else reading.read_number(threshold, "decision_threshold", low=0.0, high=1.0),
+        exclude=parse_exclusions(document.get("exclude"), zone),
+        reference=parse_reference(document.get("reference"), zone),
+        bucket=parse_bucket(document.get("bucket", "1h")),
+        false_alarms_per_month=reading.read_number(
+            document.get("false_alarms_per_month", 1.0), "false_alarms_per_month", low=0.0, above=True
+        ),
+        clock=reading.read_choice(document.get("clock", "live"), "clock", _CLOCKS),
+    )
+    _check_importance(spec)
+    return spec
+
+
+def parse_bucket(value: Any, path: str = "bucket") -> int:
+    """Microseconds of ``15m``, ``1h``, ``1d`` ...: from 1 minute to 1 day, and a divisor of the day.
+
+    Raises:
+        SpecError: anything else.
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*([mhd])\s*", value) if isinstance(value, str) else None
+    if match is None:
+        raise SpecError(f"{value!r} is not a width of time; write 15m, 1h or 1d", path=path)
+    width = int(match[1]) * _UNITS[match[2]]
+    if not MINUTE <= width <= DAY or DAY % width:
+        raise SpecError(f"{value!r} does not divide a day evenly; write 1m, 5m, 15m, 1h, 6h or 1d", path=path)
+    return width
+
+
+def _bucket_text(width: int) -> str:
+    unit = next(letter for letter in "dhm" if width % _UNITS[letter] == 0)
+    return f"{width // _UNITS[unit]}{unit}"
+
+
+def _read_timezone(value: Any) -> str:
+    if isinstance(value, str) and value in available_timezones():
+        return value
+    raise SpecError(
+        f"{value!r} is not an IANA time zone such as Europe/Paris.{reading.nearest(str(value), available_timezones())}",
+        path="timezone",
+    )
+
+
+def _read_version(value: Any) -> tuple[str | None, str | None]:
+    if not isinstance(value, Mapping):
+        return reading.read_name(value, "version"), None
+    column = reading.read_name(reading.read_mapping(value, "version", ("column",)).get("column"), "version.column")
+    if column is None:
+        raise SpecError("give the version, or {column: name of the column that holds it}", path="version")
+    return None, column
+
+
+def _read_task(value: Any, columns: ModelColumns) -> str:
+    task = reading.read_choice("none" if value is None else value, "task", TASKS)
+    if isinstance(columns.score, Mapping) and task != "multiclass":
+        raise SpecError(f"a map of class to column needs task: multiclass, not {task}", path="columns.score")
+    return task
+
+
+def _read_numbers(
+    value: Any, path: str, *, known: tuple[str, ...] | None = None, low: float = float("-inf")
+) -> dict[str, float]:
+    mapping = reading.read_mapping(value, path, known)
+    return {str(key): reading.read_number(item, f"{path}.{key}", low=low) for key, item in mapping.items()}
+
+
+def _check_importance(spec: ModelSpec) -> None:
+    declared = spec.features.names
+    for name, weight in spec.importance.items():
+        if declared and name not in declared:
+            raise SpecError(
+                f"no such feature (its importance is {weight:g}).{reading.nearest(name, declared)}",
+                path=f"importance.{name}",
+            )
