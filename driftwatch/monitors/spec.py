@@ -160,7 +160,6 @@ def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
     columns = parse_columns(document.get("columns"))
     features = parse_features(document.get("features"), columns)
     version, version_column = _read_version(document.get("version"))
-    threshold = document.get("decision_threshold")
     spec = ModelSpec(
         model=model,
         environment=reading.read_name(document.get("environment"), "environment") or "production",
@@ -235,6 +234,10 @@ def _read_task(value: Any, columns: ModelColumns) -> str:
     if isinstance(columns.score, Mapping) and task != "multiclass":
         raise SpecError(f"a map of class to column needs task: multiclass, not {task}", path="columns.score")
     return task
+
+
+def _read_threshold(value: Any) -> float | None:
+    return None if value is None else reading.read_number(value, "decision_threshold", low=0.0, high=1.0)
 
 
 def _read_numbers(
