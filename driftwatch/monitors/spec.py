@@ -176,9 +176,7 @@ def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
         segments=reading.read_names(document.get("segments"), "segments"),
         constraints=parse_constraints(document.get("constraints")),
         costs=_read_numbers(document.get("costs"), "costs", known=_COSTS),
-        decision_threshold=None
-        if threshold is None
-        else reading.read_number(threshold, "decision_threshold", low=0.0, high=1.0),
+        decision_threshold=_read_threshold(document.get("decision_threshold")),
         exclude=parse_exclusions(document.get("exclude"), zone),
         reference=parse_reference(document.get("reference"), zone),
         bucket=parse_bucket(document.get("bucket", "1h")),
