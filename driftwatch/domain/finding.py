@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from driftwatch.domain.instant import to_iso
+from driftwatch.domain.instant import from_iso, to_iso
 from driftwatch.domain.signal import Severity, Signal
 
 __all__ = ["Finding"]
@@ -64,3 +64,23 @@ class Finding:
             "n": self.n,
             "details": dict(self.details),
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Finding":
+        """Read what :meth:`to_dict` wrote."""
+        return cls(
+            window_start=from_iso(data["window_start"]),
+            window_end=from_iso(data["window_end"]),
+            at=from_iso(data["at"]),
+            signal=Signal(data["signal"]),
+            column=data["column"],
+            severity=Severity(data["severity"]),
+            kind=data["kind"],
+            value=data["value"],
+            threshold=data["threshold"],
+            effect=dict(data["effect"]),
+            segment=data["segment"],
+            version=data["version"],
+            n=data["n"],
+            details=dict(data["details"]),
+        )
