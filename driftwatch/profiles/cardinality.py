@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REGISTERS", "empty_registers", "estimate_distinct", "register_values"]
+__all__ = ["REGISTERS", "empty_registers", "estimate_distinct", "hash_values", "register_values"]
 
 REGISTERS = 4096
 _INDEX_BITS = 12
@@ -26,13 +26,20 @@ def empty_registers() -> NDArray[np.uint8]:
 
 def register_values(values: Iterable[str]) -> NDArray[np.uint8]:
     """The registers, uint8[4096], of distinct values (repeats change nothing but the time)."""
-    registers = bytearray(REGISTERS)
+    index, rank = hash_values(values)
+    registers = empty_registers()
+    np.maximum.at(registers, index, rank)
+    return registers
+
+
+def hash_values(values: Iterable[str]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Which register each value touches, and the rank it brings there."""
+    index, rank = [], []
     for value in values:
         code = int.from_bytes(hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
-        rank = _REST_BITS - (code & _REST).bit_length() + 1
-        index = code >> _REST_BITS
-        registers[index] = max(registers[index], rank)
-    return np.frombuffer(bytes(registers), dtype=np.uint8)
+        index.append(code >> _REST_BITS)
+        rank.append(_REST_BITS - (code & _REST).bit_length() + 1)
+    return np.array(index, dtype=np.int64), np.array(rank, dtype=np.uint8)
 
 
 def estimate_distinct(registers: NDArray[np.uint8]) -> int:

@@ -116,10 +116,14 @@ def profile_categorical(dictionary: Sequence[str], codes: NDArray[np.integer[Any
     return profile_counts(counts, n_null=int(by_code[0]))
 
 
-def profile_counts(counts: Mapping[str, int], *, n_null: int = 0) -> CategoricalProfile:
-    """The profile of rows that are already counted by value."""
+def profile_counts(
+    counts: Mapping[str, int], *, n_null: int = 0, registers: NDArray[np.uint8] | None = None
+) -> CategoricalProfile:
+    """The profile of rows that are already counted by value; `registers` where they are known too."""
     kept, dropped, cut = _heaviest(counts)
-    return CategoricalProfile(kept, dropped, cut, sum(kept.values()) + dropped, n_null, register_values(counts))
+    if registers is None:
+        registers = register_values(counts)
+    return CategoricalProfile(kept, dropped, cut, sum(kept.values()) + dropped, n_null, registers)
 
 
 def _heaviest(counts: Mapping[str, int]) -> tuple[Mapping[str, int], int, int]:

@@ -33,19 +33,23 @@ class CellMap:
     """How the cells of the grid fall into the bins of a codec.
 
     Attributes:
-        bin_of_cell: int16[65536] in the order of the values; the first bin that a cell touches.
+        bin_of_cell: int16[65536] in the order of the values: a cell's bin, or that of the first atom if it is cut.
         edge_cells: int64[B-1], the cell of each edge.
         ambiguous: bool[65536], cells that an edge cuts (only atoms do): their values are looked at one by one.
-        bin_of_key: int16[65536], the same as bin_of_cell by the bits of the key (as uint16).
-        ambiguous_key: bool[65536], ambiguous by the bits of the key.
+        atom_bins: int64[number of ambiguous cells], the bin of the first atom in each of them.
+        bin_of_key: `bin_of_cell` by the bits of the key (as uint16).
+        ambiguous_key: `ambiguous` by the bits of the key.
+        atom_of_key: float64[65536] by the bits of the key: the first atom of an ambiguous cell, NaN elsewhere.
         any_ambiguous: whether there is such a cell.
     """
 
     bin_of_cell: NDArray[np.int16]
     edge_cells: NDArray[np.int64]
     ambiguous: NDArray[np.bool_]
+    atom_bins: NDArray[np.int64]
     bin_of_key: NDArray[np.int16]
     ambiguous_key: NDArray[np.bool_]
+    atom_of_key: NDArray[np.float64]
     any_ambiguous: bool
 
 
@@ -95,10 +99,29 @@ class NumericCodec:
         """The map from cells to bins, computed at the first use."""
         cells = self.grid.cells(self.edges)
         cut = self.grid.cells(np.nextafter(self.edges, np.inf)) == cells
-        below = np.concatenate(([0], np.cumsum(np.bincount(cells, minlength=CELLS))[:-1])).astype(np.int16)
+        bins = np.concatenate(([0], np.cumsum(np.bincount(cells, minlength=CELLS))[:-1])).astype(np.int16)
         ambiguous = np.zeros(CELLS, dtype=np.bool_)
         ambiguous[cells[cut]] = True
-        return CellMap(below, cells, ambiguous, _by_key(below), _by_key(ambiguous), bool(np.any(ambiguous)))
+        places = np.flatnonzero(ambiguous)
+        # Only an atom cuts a cell, by its own edge and the one just below it. Should that one lie in the cell before,
+        # or another codec's edges be given, the first cutting edge stands for the atom: the rest is sorted anyway.
+        first = np.searchsorted(cells, places)
+        candidates = self.atoms[:-1] & ambiguous[cells]
+        atom_cells, which = np.unique(cells[candidates], return_index=True)
+        first[np.isin(places, atom_cells)] = np.flatnonzero(candidates)[which]
+        bins[places] = first
+        atom_of_cell = np.full(CELLS, np.nan)
+        atom_of_cell[places] = self.edges[first]
+        return CellMap(
+            bins,
+            cells,
+            ambiguous,
+            first,
+            _by_key(bins),
+            _by_key(ambiguous),
+            _by_key(atom_of_cell),
+            bool(len(places)),
+        )
 
     def to_bytes(self) -> bytes:
         """The codec as msgpack."""

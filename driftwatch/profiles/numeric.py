@@ -233,14 +233,4 @@ def from_tally(
 def _bins_of_cells(cells: NDArray[np.int64], grid: KeyGrid, codec: NumericCodec) -> NDArray[np.int64]:
     if grid != codec.grid:
         return np.searchsorted(codec.edges, grid.upper_edges(cells), side="left")
-    mapping = codec.cell_map
-    bins = mapping.bin_of_cell[cells].astype(np.int64)
-    atoms = np.flatnonzero(codec.atoms)
-    # The first atom in a cell takes the whole of a cell that is cut.
-    places, first = np.unique(mapping.edge_cells[atoms] if len(atoms) else atoms, return_index=True)
-    cut = np.flatnonzero(mapping.ambiguous[cells])
-    found = np.searchsorted(places, cells[cut])
-    hit = (found < len(places)) & (places[np.minimum(found, len(places) - 1)] == cells[cut]) if len(places) else None
-    if hit is not None:
-        bins[cut[hit]] = atoms[first[found[hit]]]
-    return bins
+    return codec.cell_map.bin_of_cell[cells].astype(np.int64)
