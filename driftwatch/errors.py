@@ -10,6 +10,9 @@
     │   └── NotFoundError         no such model, version, incident ...
     ├── MissingPartError          an optional package is absent; the message is the command that adds it
     ├── FrameError                bytes that are not a frame
+    │   ├── FrameVersionError     a frame of a release that this one does not know
+    │   ├── BodyTooLargeError     more bytes than are taken at once
+    │   └── UnsupportedEncodingError  a Content-Encoding that is not known
     ├── ConflictError             the same id with other content
     ├── StoreError                the database refuses
     │   └── SchemaVersionError    the store has another schema than this release
@@ -20,18 +23,21 @@ A message says what is wrong, with which value, and what to do next; the facts a
 """
 
 __all__ = [
+    "BodyTooLargeError",
     "BusyError",
     "ConflictError",
     "DataError",
     "DeliveryError",
     "DriftwatchError",
     "FrameError",
+    "FrameVersionError",
     "MissingPartError",
     "NotFoundError",
     "SchemaVersionError",
     "SpecError",
     "StoreError",
     "UnknownNameError",
+    "UnsupportedEncodingError",
     "UserError",
     "exit_code",
     "http_status",
@@ -104,6 +110,34 @@ class FrameError(DriftwatchError):
     """Bytes that are not a frame of this format, or a frame that contradicts itself."""
 
 
+class FrameVersionError(FrameError):
+    """A frame of another version of the format: to be kept until a release knows it, never dropped.
+
+    Attributes:
+        version: the version that the frame claims.
+    """
+
+    def __init__(self, message: str, *, version: object) -> None:
+        super().__init__(message)
+        self.version = version
+
+
+class BodyTooLargeError(FrameError):
+    """More bytes than are taken at once.
+
+    Attributes:
+        limit: the most bytes that are taken.
+    """
+
+    def __init__(self, message: str, *, limit: int) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class UnsupportedEncodingError(FrameError):
+    """A `Content-Encoding` that is not known."""
+
+
 class ConflictError(DriftwatchError):
     """An id that is already taken by other content."""
 
@@ -155,6 +189,8 @@ class BusyError(DriftwatchError):
 _HTTP_STATUS: tuple[tuple[type[DriftwatchError], int], ...] = (
     (NotFoundError, 404),
     (UserError, 422),
+    (BodyTooLargeError, 413),
+    (UnsupportedEncodingError, 415),
     (FrameError, 400),
     (ConflictError, 409),
     (BusyError, 429),
