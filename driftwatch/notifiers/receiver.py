@@ -1,0 +1,71 @@
+"""Receivers: documents of ``kind: receiver``, checked at the door, and the notifier that each one names."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from driftwatch._registry import Registry
+from driftwatch.domain.notification import Notifier
+from driftwatch.errors import SpecError
+from driftwatch.monitors import reading
+from driftwatch.notifiers.email import EmailNotifier
+from driftwatch.notifiers.slack import SlackNotifier
+
+__all__ = ["NOTIFIERS", "ReceiverSpec", "build_notifier", "parse_receiver"]
+
+NOTIFIERS: Registry[Callable[[Mapping[str, Any]], Notifier]] = Registry("notifier")
+"""By type, what reads a receiver's own keys and answers with its notifier (a `SpecError` names a wrong key)."""
+
+NOTIFIERS.add("slack", SlackNotifier.parse)
+NOTIFIERS.add("email", EmailNotifier.parse)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverSpec:
+    """One receiver, as declared.
+
+    Attributes:
+        name: what routes and commands call it.
+        type: which notifier.
+        options: the notifier's own keys; secrets are references.
+    """
+
+    name: str
+    type: str
+    options: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that :func:`parse_receiver` reads back."""
+        return {"kind": "receiver", "name": self.name, "type": self.type, **self.options}
+
+
+def parse_receiver(document: Mapping[str, Any]) -> ReceiverSpec:
+    """Read one ``kind: receiver`` document.
+
+    Raises:
+        SpecError: an unknown key, a missing one, or a secret in clear.
+        UnknownNameError: no such type.
+    """
+    reading.read_choice(document.get("kind"), "kind", ("receiver",))
+    name = document.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise SpecError(f"{name!r} is not a receiver's name; use letters, digits, dots and dashes", path="name")
+    kind = reading.read_name(document.get("type"), "type")
+    if kind is None:
+        raise SpecError(f"the receiver's type is missing; one of {', '.join(NOTIFIERS)}", path="type")
+    options = {key: value for key, value in document.items() if key not in {"kind", "name", "type"}}
+    spec = ReceiverSpec(name=name, type=NOTIFIERS.key(kind), options=options)
+    build_notifier(spec)
+    return spec
+
+
+def build_notifier(spec: ReceiverSpec) -> Notifier:
+    """The notifier of a receiver.
+
+    Raises:
+        SpecError: its keys are wrong.
+    """
+    return NOTIFIERS[spec.type](spec.options)
