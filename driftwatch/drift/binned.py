@@ -49,11 +49,10 @@ def wasserstein_distance(reference: Distribution, current: Distribution) -> Esti
 
 
 def wasserstein_distance_normalized(reference: Distribution, current: Distribution) -> Estimate:
-    """The same in standard deviations of the reference, which come from the histogram."""
+    """The same in standard deviations of the reference, as in the raw form."""
     distance = wasserstein_distance(reference, current).value or 0.0
-    spread = reference.histogram_sd
-    value = distance / spread if spread > 0 else (None if distance else 0.0)
-    return Estimate(value, None, (*_LINEAR, "standard deviation from the histogram"))
+    spread = reference.population_sd
+    return Estimate(distance / spread if spread else (None if distance else 0.0), None, _LINEAR)
 
 
 def energy_distance(reference: Distribution, current: Distribution) -> Estimate:
@@ -63,23 +62,41 @@ def energy_distance(reference: Distribution, current: Distribution) -> Estimate:
 
 
 def cramer_von_mises(reference: Distribution, current: Distribution) -> Estimate:
-    """nm/(n + m) ∫ (F - G)² dH with H the pooled distribution; no p-value."""
-    mass, left, right, total = _pooled(reference, current)
-    scale = reference.n * current.n / total
-    return Estimate(scale * float(np.dot(mass, (left**2 + left * right + right**2) / 3)), None, _LINEAR)
+    """nm/(n + m) ∫ (F - G)² dH with H the pooled distribution, and at atoms the mid-rank form of scipy; no p-value."""
+    n, m = reference.n, current.n
+    left, right, before, after = _pooled(reference, current)
+    plain = ~reference.atoms
+    scale = n * m / (n + m)
+    statistic = smooth = scale * float(np.dot((after - before)[plain], _mean_product(left, right, left, right)[plain]))
+    if np.any((after > before) & reference.atoms):
+        ranks = n * _rank_excess(reference, current) + m * _rank_excess(current, reference)
+        statistic += ranks / (n * m * (n + m)) - (4 * n * m - 1) / (6 * (n + m))
+        # The part of that constant that belongs to the bins that are no atoms (of continuous data, all of it).
+        f, g = _ends(reference), _ends(current)
+        own = np.diff(f)[plain] * _mean_product(g[:-1], g[1:], g[:-1], g[1:])[plain]
+        own += np.diff(g)[plain] * _mean_product(f[:-1], f[1:], f[:-1], f[1:])[plain]
+        statistic += scale * float(np.sum(own)) - smooth
+    return Estimate(statistic, None, _LINEAR)
 
 
 def anderson_darling(reference: Distribution, current: Distribution) -> Estimate:
     """nm/(n + m) ∫ (F - G)²/(H(1 - H)) dH, normalised as the k-sample statistic with k = 2; no p-value."""
-    mass, left, right, total = _pooled(reference, current)
-    after = np.cumsum(mass)
-    middle = after - mass / 2
-    used = (mass > 0) & (middle > 0) & (middle < 1)
-    square = (left**2 + left * right + right**2) / 3
-    raw = float(np.sum(mass[used] * square[used] / (middle[used] * (1 - middle[used]))))
-    raw *= reference.n * current.n / total
+    atoms = reference.atoms
+    left, right, before, after = _pooled(reference, current)
+    nodes, weights = np.polynomial.legendre.leggauss(8)
+    part = ((nodes + 1) / 2)[:, None]
+    pooled = before + part * (after - before)
+    gap = left + part * (right - left)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        smooth = (after - before) * ((weights / 2) @ (gap**2 / (pooled * (1 - pooled))))
+        middle, mass = (before + after) / 2, after - before
+        stepped = mass * ((left + right) / 2) ** 2 / (middle * (1 - middle) - mass / 4)
+    pieces = np.where(atoms, stepped, smooth)[after > before]
+    if not np.all(np.isfinite(pieces)):
+        return Estimate(None)  # one value on both sides
+    statistic = reference.n * current.n / (reference.n + current.n) * float(np.sum(pieces))
     # Var A² of two samples tends to 2(π² - 9)/3 (Scholz and Stephens, 1987, with k = 2).
-    return Estimate((raw - 1) / math.sqrt(2 * (math.pi**2 - 9) / 3), None, (*_LINEAR, "asymptotic variance"))
+    return Estimate((statistic - 1) / math.sqrt(2 * (math.pi**2 - 9) / 3), None, (*_LINEAR, "asymptotic variance"))
 
 
 def mann_whitney(reference: Distribution, current: Distribution) -> Estimate:
@@ -99,7 +116,7 @@ def mann_whitney(reference: Distribution, current: Distribution) -> Estimate:
 def welch_t(reference: Distribution, current: Distribution) -> Estimate:
     """Welch's t from the profiles' own means and standard deviations."""
     means, sds = (reference.mean, current.mean), (reference.standard_deviation, current.standard_deviation)
-    if means[0] is None or means[1] is None or sds[0] is None or sds[1] is None or not (sds[0] or sds[1]):
+    if means[0] is None or means[1] is None or sds[0] is None or sds[1] is None or sds == (0.0, 0.0):
         return Estimate(None)
     result = stats.ttest_ind_from_stats(means[0], sds[0], reference.n, means[1], sds[1], current.n, equal_var=False)
     value = float(result.statistic)
@@ -108,7 +125,7 @@ def welch_t(reference: Distribution, current: Distribution) -> Estimate:
 
 def mean_shift(reference: Distribution, current: Distribution) -> Estimate:
     """Current mean less reference mean, in standard deviations (n) of the reference."""
-    spread = _population_sd(reference)
+    spread = reference.population_sd
     if reference.mean is None or current.mean is None or spread is None:
         return Estimate(None)
     shift = current.mean - reference.mean
@@ -117,7 +134,7 @@ def mean_shift(reference: Distribution, current: Distribution) -> Estimate:
 
 def sd_ratio(reference: Distribution, current: Distribution) -> Estimate:
     """The natural logarithm of current over reference standard deviation (n)."""
-    before, after = _population_sd(reference), _population_sd(current)
+    before, after = reference.population_sd, current.population_sd
     if before == after and before is not None:
         return Estimate(0.0)
     return Estimate(math.log(after / before) if before and after else None)
@@ -129,16 +146,13 @@ def decile_counts(reference: Distribution, current: Distribution) -> tuple[NDArr
     cumulative = np.cumsum(reference.counts)
     bins = np.searchsorted(cumulative, ranks, side="left")
     inside = (ranks - (cumulative - reference.counts)[bins]) / reference.counts[bins]
-    atom = np.zeros(len(reference.counts), dtype=np.bool_)
-    atom[1:-1] = np.nextafter(reference.edges[1:], -np.inf) == reference.edges[:-1]
-    inside = np.where(atom[bins], 1.0, inside)
+    inside = np.where(reference.atoms[bins], 1.0, inside)
     _, first = np.unique(bins + inside, return_index=True)  # ascending in both, so that the sum tells them apart
     where, part = bins[first], inside[first]
 
     def between(side: Distribution) -> NDArray[np.int64]:
         below = np.cumsum(side.counts)[where] - side.counts[where] * (1 - part)
-        counts: NDArray[np.int64] = np.diff(np.rint(below).astype(np.int64), prepend=0, append=side.n)
-        return counts
+        return np.diff(np.concatenate(([0], np.rint(below).astype(np.int64), [side.n])))
 
     return between(reference), between(current)
 
@@ -151,23 +165,39 @@ def _pieces(
     reference: Distribution, current: Distribution
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Widths of the pieces on which F - G is linear, and its value at the left and the right end of each."""
-    low, high = min(reference.low, current.low), max(reference.high, current.high)
-    ends = np.array([reference.low, reference.high, current.low, current.high])
-    points = np.unique(np.concatenate((ends, reference.edges[(reference.edges > low) & (reference.edges < high)])))
+    ends = [*reference.spans, *current.spans]
+    for side in (reference, current):  # a bin of one point is a step, which begins just below it
+        left, right = side.spans
+        ends.append(np.nextafter(left[(left == right) & (side.counts > 0)], -np.inf))
+    points = np.unique(np.concatenate(ends))
     gap = reference.share_below(points) - current.share_below(points)
     return np.diff(points), gap[:-1], gap[1:]
 
 
+def _mean_product(
+    a0: NDArray[np.float64], a1: NDArray[np.float64], b0: NDArray[np.float64], b1: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The mean over a bin of the product of two functions that are linear there."""
+    return np.asarray((2 * a0 * b0 + a0 * b1 + a1 * b0 + 2 * a1 * b1) / 6)
+
+
+def _ends(side: Distribution) -> NDArray[np.float64]:
+    """The distribution function at the ends of all bins, float64[B+1]."""
+    return np.concatenate(([0.0], side.cumulative / side.n, [1.0]))
+
+
 def _pooled(
     reference: Distribution, current: Distribution
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int]:
-    """Pooled mass of each bin, F - G at its two ends (at an atom the value after the step, twice), and n + m."""
-    total = reference.n + current.n
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """F - G at the two ends of each bin, and the pooled distribution function there."""
     gap = np.concatenate(([0.0], _gaps(reference, current), [0.0]))
-    return (reference.counts + current.counts) / total, gap[:-1], gap[1:], total
+    pooled = np.cumsum(reference.counts + current.counts) / (reference.n + current.n)
+    return gap[:-1], gap[1:], np.concatenate(([0.0], pooled[:-1])), pooled
 
 
-def _population_sd(side: Distribution) -> float | None:
-    if side.standard_deviation is None:
-        return 0.0 if side.n else None
-    return side.standard_deviation * math.sqrt((side.n - 1) / side.n)
+def _rank_excess(one: Distribution, other: Distribution) -> float:
+    """Σ (mid-rank - rank within its own sample)² over the values of `one` at atoms."""
+    atoms = one.atoms
+    own, ties = one.counts[atoms].astype(np.float64), other.counts[atoms].astype(np.float64)
+    rank = np.concatenate(([0], other.cumulative))[atoms] + (own + ties + 1) / 2
+    return float(np.sum(own * rank**2 - rank * own * (own + 1) + own * (own + 1) * (2 * own + 1) / 6))

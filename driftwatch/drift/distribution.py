@@ -1,5 +1,6 @@
 """A numeric profile read as a distribution function: piecewise linear inside bins, a step at atoms."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,8 @@ from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.numeric import NumericProfile
 
 __all__ = ["Distribution", "rebin"]
+
+_WIDE = 0.05  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -50,35 +53,55 @@ class Distribution:
     @cached_property
     def cumulative(self) -> NDArray[np.int64]:
         """int64[B-1]: values up to and with each edge."""
-        return np.cumsum(self.counts)[:-1]
+        return np.asarray(np.cumsum(self.counts)[:-1], dtype=np.int64)
 
     @cached_property
-    def histogram_sd(self) -> float:
-        """Standard deviation (n) from the histogram: each bin's values spread evenly over the part that is in use."""
-        left, right = self._spans()
-        weight = self.counts / self.n
-        middle = left + (right - left) / 2
-        mean = float(np.dot(weight, middle))
-        return float(np.sqrt(np.dot(weight, (middle - mean) ** 2 + (right - left) ** 2 / 12)))
+    def atoms(self) -> NDArray[np.bool_]:
+        """bool[B]: the bins that hold exactly one value."""
+        result = np.zeros(len(self.counts), dtype=np.bool_)
+        result[1:-1] = np.nextafter(self.edges[1:], -np.inf) == self.edges[:-1]
+        return result
+
+    @cached_property
+    def population_sd(self) -> float | None:
+        """Standard deviation with n in the denominator; None without a value."""
+        if self.standard_deviation is None:
+            return 0.0 if self.n else None
+        return self.standard_deviation * math.sqrt((self.n - 1) / self.n)
 
     def share_below(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """The distribution function at ascending points, float64[k] in [0, 1]."""
-        left, right = self._spans()
+        left, right = self.spans
         bins = np.searchsorted(self.edges, points, side="left")
-        before = np.concatenate(([0], np.cumsum(self.counts)[:-1]))[bins]
+        before = np.concatenate(([0], self.cumulative))[bins]
         width = right[bins] - left[bins]
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             inside = np.where(width > 0, (points - left[bins]) / width, points >= right[bins])
         return np.asarray((before + self.counts[bins] * np.clip(inside, 0.0, 1.0)) / self.n)
 
-    def _spans(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where each bin's values lie: the bin, cut to the extremes; an atom is one point."""
-        left = np.concatenate(([self.low], self.edges))
-        right = np.concatenate((self.edges, [self.high]))
-        atom = np.zeros(len(left), dtype=np.bool_)
-        atom[1:-1] = np.nextafter(right[1:-1], -np.inf) == left[1:-1]
-        left = np.where(atom, right, left)
-        return np.clip(left, self.low, self.high), np.clip(right, self.low, self.high)
+    @cached_property
+    def spans(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where each bin's values lie: the bin, cut to the extremes; an atom is one point.
+
+        Wide bins (tails, and the gaps between atoms) are narrowed towards one of their ends, all in the same
+        proportion, so that the mean comes out right: the distance of a shift into them is then right too.
+        """
+        left = np.clip(np.concatenate(([self.low], self.edges)), self.low, self.high)
+        right = np.clip(np.concatenate((self.edges, [self.high])), self.low, self.high)
+        left = np.where(self.atoms, right, left)
+        with np.errstate(over="ignore", invalid="ignore"):
+            width = right - left
+            wide = width > _WIDE * (self.population_sd or 0.0)
+            if self.mean is None or not np.any(self.counts[wide]):
+                return left, right
+            others = float(np.dot(self.counts, np.where(wide, left, (left + right) / 2)))
+            place = (self.mean * self.n - others) / float(np.dot(self.counts[wide], width[wide]))
+        if not np.isfinite(place):
+            return left, right
+        place = min(max(place, 0.0), 1.0)
+        if place < 0.5:
+            return left, np.where(wide, left + 2 * place * width, right)
+        return np.where(wide, right - 2 * (1 - place) * width, left), right
 
 
 def rebin(profile: NumericProfile, own: NumericCodec, target: NumericCodec) -> NDArray[np.int64]:
@@ -89,5 +112,4 @@ def rebin(profile: NumericProfile, own: NumericCodec, target: NumericCodec) -> N
     if not profile.n:
         return np.zeros(target.bins, dtype=np.int64)
     below = Distribution.of(profile, own).share_below(target.edges) * profile.n
-    counts: NDArray[np.int64] = np.diff(np.rint(below).astype(np.int64), prepend=0, append=profile.n)
-    return counts
+    return np.diff(np.concatenate(([0], np.rint(below).astype(np.int64), [profile.n])))

@@ -70,6 +70,8 @@ class NumericProfile:
         """Standard deviation (n - 1) of the finite values, for display; None below two of them."""
         if self.n < 2:
             return None
+        if self.low == self.high:
+            return 0.0
         variance = (self.total_sq - self.total * self.total / self.n) / (self.n - 1)
         return math.sqrt(variance) if variance > 0 else 0.0
 
