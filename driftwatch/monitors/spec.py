@@ -99,11 +99,6 @@ class ModelSpec:
         """The model's time zone."""
         return ZoneInfo(self.timezone)
 
-    def excludes(self, start: int, end: int) -> str | None:
-        """Why ``[start, end)`` is left out (it touches an excluded period), or None."""
-        touching = (each for each in self.exclude if each.start < end and start < each.end)
-        return next((each.why or "excluded" for each in touching), None)
-
     def to_dict(self) -> dict[str, Any]:
         """The declaration as a JSON-safe map that :func:`parse_model_spec` reads back to an equal value."""
         document: dict[str, Any] = {

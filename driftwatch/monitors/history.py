@@ -1,0 +1,190 @@
+"""The history of a model: what the rule needs of every window, column by column, in few bytes.
+
+Bucket profiles are added one at a time, in any order, and may be forgotten at once: what stays of a numeric column is
+its occupied bins. The history answers with dense arrays over a range of windows, one column at a time.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.monitors.alignment import Alignment
+from driftwatch.monitors.declared import Exclusion
+from driftwatch.profiles.bucket import BucketProfile, ColumnProfile
+from driftwatch.profiles.categorical import CategoricalProfile
+from driftwatch.profiles.codec import NumericCodec
+from driftwatch.profiles.numeric import NumericProfile
+
+__all__ = ["UNLISTED", "CategoricalHistory", "ColumnHistory", "ColumnKey", "History", "NumericHistory"]
+
+UNLISTED = "\x00unlisted"
+"""The level of values that a bucket did not list (it keeps its 1,000 heaviest)."""
+
+ColumnKey = tuple[str, str]
+"""``("feature", name)`` or ``("output", role)``: a feature may be called "score"."""
+
+
+@dataclass
+class ColumnHistory:
+    """Rows of one column by window index; the two subclasses hold its distribution.
+
+    Attributes:
+        rows: all rows.
+        missing: rows that hold no usable value: null, NaN or infinite.
+        constant: the one value of the window where there is only one, as text; None where there are several.
+    """
+
+    rows: dict[int, int] = field(default_factory=dict)
+    missing: dict[int, int] = field(default_factory=dict)
+    constant: dict[int, str | None] = field(default_factory=dict)
+
+    def _count(self, index: int, profile: ColumnProfile, missing: int, constant: str | None) -> None:
+        known = self.rows.get(index, 0) - self.missing.get(index, 0)
+        self.rows[index] = self.rows.get(index, 0) + profile.rows
+        self.missing[index] = self.missing.get(index, 0) + missing
+        if profile.n:
+            self.constant[index] = constant if not known or self.constant.get(index) == constant else None
+
+
+@dataclass
+class NumericHistory(ColumnHistory):
+    """A numeric column.
+
+    Attributes:
+        codec: its bins.
+        occupied: by window index, pairs of occupied bins (int32[k]) and their counts (int64[k]).
+    """
+
+    codec: NumericCodec = field(kw_only=True)
+    occupied: dict[int, list[tuple[NDArray[np.int32], NDArray[np.int64]]]] = field(default_factory=dict)
+
+    def add(self, index: int, profile: NumericProfile) -> None:
+        """Add one bucket.
+
+        Raises:
+            ValueError: it is in the bins of another codec.
+        """
+        if profile.codec != self.codec.digest:
+            profile = profile.recode(self.codec)
+        bins = np.flatnonzero(profile.counts)
+        self.occupied.setdefault(index, []).append((bins.astype(np.int32), profile.counts[bins]))
+        constant = repr(profile.low) if profile.n and profile.low == profile.high else None
+        self._count(index, profile, profile.missing + profile.n_inf, constant)
+
+    def counts(self, first: int, stop: int) -> NDArray[np.int64]:
+        """int64[stop - first, B]: rows by window and bin."""
+        dense = np.zeros((stop - first, self.codec.bins), dtype=np.int64)
+        for index in range(first, stop):
+            for bins, counts in self.occupied.get(index, ()):
+                dense[index - first, bins] += counts
+        return dense
+
+
+@dataclass
+class CategoricalHistory(ColumnHistory):
+    """A categorical column.
+
+    Attributes:
+        levels: by window index, rows by value; values that fell to the cap of their bucket share one level.
+    """
+
+    levels: dict[int, dict[str, int]] = field(default_factory=dict)
+
+    def add(self, index: int, profile: CategoricalProfile) -> None:
+        """Add one bucket."""
+        window = self.levels.setdefault(index, {})
+        for value, count in (*profile.counts.items(), (UNLISTED, profile.other)):
+            if count:
+                window[value] = window.get(value, 0) + count
+        only = next(iter(profile.counts)) if len(profile.counts) == 1 and not profile.other else None
+        self._count(index, profile, profile.missing, only)
+
+    def counts(self, first: int, stop: int) -> list[Mapping[str, int]]:
+        """Rows by value, for each window."""
+        return [self.levels.get(index, {}) for index in range(first, stop)]
+
+
+@dataclass
+class History:
+    """Everything that judging needs of a model's past.
+
+    Attributes:
+        alignment: where windows lie.
+        codecs: by column name; outputs by role.
+        rows: by window index, rows of the model.
+        errors: by window index, rows whose serving call failed.
+        columns: by key.
+        faults: columns that could not be read, and why; they are not judged, and stop no other.
+        retyped: by key, the windows in which the column came in another kind.
+        exclude: periods of which nothing is kept.
+    """
+
+    alignment: Alignment
+    codecs: Mapping[str, NumericCodec]
+    rows: dict[int, int] = field(default_factory=dict)
+    errors: dict[int, int] = field(default_factory=dict)
+    columns: dict[ColumnKey, NumericHistory | CategoricalHistory] = field(default_factory=dict)
+    faults: dict[ColumnKey, str] = field(default_factory=dict)
+    retyped: dict[ColumnKey, set[int]] = field(default_factory=dict)
+    exclude: tuple[Exclusion, ...] = ()
+
+    def why_excluded(self, index: int) -> str | None:
+        """Why a window is left out: it touches an excluded period. None for all others."""
+        start, end = self.alignment.start(index), self.alignment.start(index + 1)
+        touching = (each for each in self.exclude if each.start < end and start < each.end)
+        return next((each.why or "excluded" for each in touching), None)
+
+    def add(self, bucket_start: int, profile: BucketProfile) -> None:
+        """Add the profile of one bucket (once: a bucket that is added again counts again)."""
+        index = self.alignment.index(bucket_start)
+        if self.why_excluded(index) is not None:
+            return
+        self.rows[index] = self.rows.get(index, 0) + profile.rows
+        self.errors[index] = self.errors.get(index, 0) + profile.errors
+        for name, column in profile.features.items():
+            self._add_column(("feature", name), index, column)
+        for role, column in profile.outputs.items():
+            self._add_column(("output", role), index, column)
+
+    def add_all(self, buckets: Iterable[tuple[int, BucketProfile]]) -> "History":
+        """Add many; returns itself."""
+        for bucket_start, profile in buckets:
+            self.add(bucket_start, profile)
+        return self
+
+    def vector(self, values: Mapping[int, int], first: int, stop: int) -> NDArray[np.int64]:
+        """int64[stop - first] of one of the maps above; 0 where it has nothing."""
+        return np.fromiter((values.get(index, 0) for index in range(first, stop)), np.int64, stop - first)
+
+    def _add_column(self, key: ColumnKey, index: int, profile: ColumnProfile) -> None:
+        column = self.columns.get(key)
+        if column is None:
+            column = self._new_column(key, profile)
+            if column is None:
+                return
+        try:
+            match column, profile:
+                case NumericHistory(), NumericProfile():
+                    column.add(index, profile)
+                case CategoricalHistory(), CategoricalProfile():
+                    column.add(index, profile)
+                case _:
+                    self.retyped.setdefault(key, set()).add(index)
+        except ValueError as error:
+            self.faults[key] = str(error)
+
+    def _new_column(self, key: ColumnKey, profile: ColumnProfile) -> NumericHistory | CategoricalHistory | None:
+        column: NumericHistory | CategoricalHistory
+        if isinstance(profile, NumericProfile):
+            codec = self.codecs.get(key[1])
+            if codec is None:
+                self.faults.setdefault(key, "it has no codec yet")
+                return None
+            column = NumericHistory(codec=codec)
+        else:
+            column = CategoricalHistory()
+        self.columns[key] = column
+        self.faults.pop(key, None)
+        return column

@@ -1,0 +1,263 @@
+"""A historical prediction log: a file or frame read by its specification, in order of time, bad rows counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from driftwatch.domain.instant import DAY, to_iso
+from driftwatch.domain.signal import ColumnKind
+from driftwatch.errors import DataError, SpecError
+from driftwatch.monitors.reading import nearest
+from driftwatch.monitors.spec import ModelSpec
+from driftwatch.profiles.bucket import CategoricalColumn, Column, NumericColumn
+from driftwatch.service.arrow_column import (
+    NO_TIME,
+    read_categories,
+    read_flags,
+    read_kind,
+    read_numbers,
+    read_times,
+    read_values,
+)
+
+__all__ = ["LeftOut", "PredictionLog", "read_log", "take"]
+
+_EARLIEST = 0  # 1970
+_LATEST = 230 * 365 * DAY  # 2199
+_STRAY_SHARE = 0.001
+_IDENTIFIER_ROWS = 100
+_JUDGED_KINDS = (ColumnKind.NUMERIC, ColumnKind.CATEGORICAL, ColumnKind.BOOLEAN)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that was read and not used: rows, values of a column, or a whole column (`rows` is then None)."""
+
+    reason: str
+    rows: int | None = None
+    column: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe."""
+        return {"rows": self.rows, "column": self.column, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class PredictionLog:
+    """The rows of a log, ascending in time.
+
+    Attributes:
+        at: int64[n] microseconds UTC.
+        features: by name.
+        outputs: by role: "score" (or "score.<class>"), "prediction".
+        failed: bool[n], or None without an error column.
+        latency_seconds: float64[n], NaN where a row has none; or None.
+        left_out: what was not used, and why.
+    """
+
+    at: NDArray[np.int64]
+    features: Mapping[str, Column]
+    outputs: Mapping[str, Column]
+    failed: NDArray[np.bool_] | None = None
+    latency_seconds: NDArray[np.float64] | None = None
+    left_out: tuple[LeftOut, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return len(self.at)
+
+    def rows_of(self, rows: NDArray[np.int64] | slice) -> "PredictionLog":
+        """Some of the rows."""
+        return replace(
+            self,
+            at=self.at[rows],
+            features={name: take(column, rows) for name, column in self.features.items()},
+            outputs={role: take(column, rows) for role, column in self.outputs.items()},
+            failed=None if self.failed is None else self.failed[rows],
+            latency_seconds=None if self.latency_seconds is None else self.latency_seconds[rows],
+        )
+
+
+def take(column: Column, rows: NDArray[np.int64] | slice) -> Column:
+    """Some rows of a column."""
+    if isinstance(column, CategoricalColumn):
+        return CategoricalColumn(column.dictionary, column.codes[rows])
+    return NumericColumn(column.values[rows], None if column.nulls is None else column.nulls[rows])
+
+
+def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
+    """Read a prediction log.
+
+    Args:
+        source: path of a Parquet, CSV or Arrow file, or a frame.
+        spec: the model's declaration.
+
+    Raises:
+        SpecError: a column that the specification names is not there, or cannot be what it is said to be.
+        DataError: the file cannot be read, or no row of it can be used.
+    """
+    table = _table(source)
+    _check_columns(spec, table.column_names)
+    if table.num_rows == 0:
+        raise DataError("the log has no rows")
+    left_out: list[LeftOut] = []
+    at = _role(table, spec.columns.timestamp, "columns.timestamp", lambda column: read_times(column, spec.zone))
+    kinds = _feature_kinds(table, spec, left_out)
+    log = PredictionLog(
+        at=at,
+        features={name: _feature(table, name, kind, left_out) for name, kind in kinds.items()},
+        outputs=_outputs(table, spec, left_out),
+        failed=_optional(table, spec.columns.error, "columns.error", read_flags),
+        latency_seconds=_optional(table, spec.columns.latency_seconds, "columns.latency_seconds", _seconds),
+    )
+    keep = _usable_times(at, left_out)
+    order = keep[np.argsort(at[keep], kind="stable")]
+    order = _first_of_each(table, spec, order, left_out)
+    return replace(log.rows_of(order), left_out=tuple(left_out))
+
+
+def _table(source: Any) -> pa.Table:
+    import importlib
+
+    try:
+        return importlib.import_module("driftwatch.integrations.tabular").read_table(source)
+    except ModuleNotFoundError:
+        import pyarrow.csv as pc_csv
+        import pyarrow.parquet as pq
+
+        if isinstance(source, pa.Table):
+            return source
+        if not hasattr(source, "__fspath__") and not isinstance(source, str):
+            return pa.Table.from_pandas(source, preserve_index=False)
+        return pc_csv.read_csv(source) if str(source).endswith(".csv") else pq.read_table(source)
+
+
+def _check_columns(spec: ModelSpec, names: list[str]) -> None:
+    """Every column that the specification names is there."""
+    wanted = [(f"columns.{role}", column) for role, column in spec.columns.roles().items()]
+    wanted += [(f"features.{kind.value}", name) for name, kind in spec.features.kinds().items()]
+    wanted += [("version.column", spec.version_column)] if spec.version_column else []
+    wanted += [(f"importance.{name}", name) for name in spec.importance]
+    for key in ("pii", "protected", "segments"):
+        wanted += [(key, name) for name in getattr(spec, key)]
+    wanted += [(f"constraints[{position}].column", each.column) for position, each in enumerate(spec.constraints)]
+    for path, column in wanted:
+        if column not in names:
+            shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+            raise SpecError(f"there is no column {column!r}.{nearest(column, names)} Columns: {shown}", path=path)
+
+
+def _feature_kinds(table: pa.Table, spec: ModelSpec, left_out: list[LeftOut]) -> dict[str, ColumnKind]:
+    """Declared features, or every column without a role that holds something that can drift."""
+    declared = spec.features.kinds()
+    kinds: dict[str, ColumnKind] = {}
+    taken = {*spec.columns.roles().values(), spec.version_column}
+    for name in declared or table.column_names:
+        kind = declared.get(name) or (None if name in taken else read_kind(table.column(name)))
+        if kind in _JUDGED_KINDS and (declared or not _is_identifier(table.column(name))):
+            kinds[name] = kind
+        elif kind is not None:
+            why = (
+                "every value is different: an identifier"
+                if kind in _JUDGED_KINDS
+                else f"{kind.value} is not judged yet"
+            )
+            left_out.append(LeftOut(why, column=name))
+        elif name not in taken:
+            left_out.append(LeftOut(f"values of type {table.column(name).type} are no feature", column=name))
+    return kinds
+
+
+def _is_identifier(column: pa.ChunkedArray) -> bool:
+    if pa.types.is_floating(column.type) or pa.types.is_boolean(column.type):
+        return False
+    present = len(column) - column.null_count
+    return present > _IDENTIFIER_ROWS and bool(len(column.unique().drop_null()) == present)
+
+
+def _feature(table: pa.Table, name: str, kind: ColumnKind, left_out: list[LeftOut]) -> Column:
+    try:
+        column, bad = read_values(table.column(name), kind)
+    except DataError as error:
+        raise SpecError(f"{name!r}: {error}", path=f"features.{kind.value}") from None
+    if bad and bad == len(table) - table.column(name).null_count:
+        raise SpecError(f"no value of {name!r} is a number; is it categorical?", path=f"features.{kind.value}")
+    if bad:
+        left_out.append(LeftOut("values that are not numbers count as missing", rows=bad, column=name))
+    return column
+
+
+def _outputs(table: pa.Table, spec: ModelSpec, left_out: list[LeftOut]) -> dict[str, Column]:
+    outputs: dict[str, Column] = {}
+    for role, name in spec.columns.roles().items():
+        if role.startswith("score"):
+            outputs[role] = _feature(table, name, ColumnKind.NUMERIC, left_out)
+    prediction = spec.columns.prediction
+    if prediction is not None:
+        column = table.column(prediction)
+        if spec.task in {"binary", "multiclass"} or read_kind(column) is not ColumnKind.NUMERIC:
+            outputs["prediction"] = read_categories(column)
+        else:
+            outputs["prediction"] = _feature(table, prediction, ColumnKind.NUMERIC, left_out)
+    return outputs
+
+
+def _role(table: pa.Table, name: str, path: str, read: Any) -> Any:
+    try:
+        return read(table.column(name))
+    except DataError as error:
+        raise SpecError(f"{name!r}: {error}", path=path) from None
+
+
+def _optional(table: pa.Table, name: str | None, path: str, read: Any) -> Any:
+    return None if name is None else _role(table, name, path, read)
+
+
+def _seconds(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    numbers, _ = read_numbers(column)
+    return numbers.values if numbers.nulls is None else np.where(numbers.nulls, np.nan, numbers.values)
+
+
+def _usable_times(at: NDArray[np.int64], left_out: list[LeftOut]) -> NDArray[np.int64]:
+    """Positions of the rows with a plausible time."""
+    timed = at != NO_TIME
+    plausible = timed & (at >= _EARLIEST) & (at < _LATEST)
+    if not plausible.any():
+        raise DataError("no row has a time between 1970 and 2199: nothing can be replayed")
+    ordered = np.sort(at[plausible])
+    # A few rows long after all others are wrong clocks, not a year without traffic.
+    typical = ordered[int((1 - _STRAY_SHARE) * (len(ordered) - 1))]
+    horizon = typical + max(366 * DAY, int(typical - ordered[0]))
+    stray = plausible & (at > horizon)
+    for rows, reason in (
+        (len(at) - int(timed.sum()), "no time"),
+        (int((timed & ~plausible).sum()), "a time before 1970 or after 2199"),
+        (int(stray.sum()), f"a time after {to_iso(int(horizon))}, far from all others"),
+    ):
+        if rows:
+            left_out.append(LeftOut(reason, rows=rows))
+    return np.flatnonzero(plausible & ~stray)
+
+
+def _first_of_each(
+    table: pa.Table, spec: ModelSpec, order: NDArray[np.int64], left_out: list[LeftOut]
+) -> NDArray[np.int64]:
+    """Without the later rows of an id that its version has answered before; rows without an id stay."""
+    if spec.columns.id is None:
+        return order
+    codes = read_categories(table.column(spec.columns.id)).codes[order].astype(np.int64)
+    identity = codes
+    if spec.version_column is not None:
+        versions = read_categories(table.column(spec.version_column))
+        identity = codes * (len(versions.dictionary) + 1) + versions.codes[order] + 1
+    keep = codes < 0
+    keep[np.unique(identity, return_index=True)[1]] = True
+    if not keep.all():
+        repeated = int(np.count_nonzero(~keep))
+        left_out.append(LeftOut("an id that an earlier row has", rows=repeated, column=spec.columns.id))
+    return order[keep]
