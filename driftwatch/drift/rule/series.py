@@ -1,0 +1,164 @@
+"""One column's buckets as the rule takes them in."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.drift.rule.calendar import Calendar
+from driftwatch.drift.rule.cells import CategoryCells, NumericCells, category_cells, numeric_cells
+from driftwatch.drift.rule.ladder import Ladder
+
+__all__ = ["Series", "categorical_series", "numeric_series"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """A column's counts per bucket and cell, the reference first.
+
+    Attributes:
+        name: the column.
+        kind: ``"numeric"`` or ``"categorical"``.
+        counts: int64[T, C], non-missing rows.
+        missing: int64[T], missing rows.
+        novel: int64[T], rows with a value that the reference never had. For the reference's own buckets: that no
+            *other* fold of the reference had.
+        cells: how further buckets fall into cells.
+    """
+
+    name: str
+    kind: str
+    counts: NDArray[np.int64]
+    missing: NDArray[np.int64]
+    novel: NDArray[np.int64]
+    cells: NumericCells | CategoryCells
+
+    @property
+    def scores(self) -> NDArray[np.float64] | None:
+        """float64[C], the cells' scores; None for a categorical column."""
+        return self.cells.scores if isinstance(self.cells, NumericCells) else None
+
+    @property
+    def length(self) -> int:
+        """Buckets, T."""
+        return len(self.missing)
+
+    def extended(
+        self, buckets: NDArray[np.int64] | Sequence[Mapping[str, int]], missing: NDArray[np.int64]
+    ) -> "Series":
+        """The series with later buckets appended: fine counts int64[t, B], or the level counts of each bucket."""
+        if isinstance(self.cells, NumericCells):
+            fine = np.asarray(buckets, dtype=np.int64)
+            counts, novel = self.cells.coarse(fine), self.cells.novel(fine)
+        else:
+            counts = self.cells.coarse(buckets)  # type: ignore[arg-type]
+            novel = counts[:, -1]
+        return replace(
+            self,
+            counts=np.concatenate((self.counts, counts)),
+            missing=np.concatenate((self.missing, np.asarray(missing, dtype=np.int64))),
+            novel=np.concatenate((self.novel, novel)),
+        )
+
+
+def numeric_series(
+    name: str,
+    edges: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    missing: NDArray[np.int64],
+    *,
+    n_reference: int,
+    calendar: Calendar,
+) -> Series:
+    """A numeric column from its fine histogram per bucket.
+
+    Args:
+        name: the column.
+        edges: float64[B-1], ascending: a codec's edges.
+        counts: int64[T, B], non-missing rows per bucket and fine bin; buckets without rows are zeros.
+        missing: int64[T], missing rows per bucket.
+        n_reference: how many of the first buckets are the reference.
+        calendar: the time axis, which says what a fold of the reference is.
+
+    Raises:
+        ValueError: the shapes do not fit one another.
+    """
+    fine = np.asarray(counts, dtype=np.int64)
+    if fine.ndim != 2 or fine.shape != (len(missing), len(edges) + 1) or not 0 < n_reference <= len(missing):
+        message = (
+            f"{name}: {fine.shape} counts, {len(missing)} missing counts, {len(edges)} edges and a reference of "
+            f"{n_reference} buckets do not fit together"
+        )
+        raise ValueError(message)
+    cells = numeric_cells(edges, fine[:n_reference].sum(axis=0))
+    folds = Ladder.of(calendar, n_reference).folds()
+    novel = cells.novel(fine)
+    novel[:n_reference] = _numeric_novelty(fine[:n_reference], folds, few_values=cells.few_values)
+    return Series(name, "numeric", cells.coarse(fine), np.asarray(missing, dtype=np.int64), novel, cells)
+
+
+def _numeric_novelty(fine: NDArray[np.int64], folds: NDArray[np.int64], *, few_values: bool) -> NDArray[np.int64]:
+    """int64[R], rows of each reference bucket whose value no other fold had, or that lie outside their range."""
+    novel = np.zeros(len(fine), dtype=np.int64)
+    total = fine.sum(axis=0)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        seen = total - fine[inside].sum(axis=0) > 0
+        if seen.any() and not few_values:
+            spanned = np.flatnonzero(seen)
+            seen[spanned[0] : spanned[-1] + 1] = True
+        novel[inside] = fine[inside][:, ~seen].sum(axis=1)
+    return novel
+
+
+def categorical_series(
+    name: str,
+    buckets: Sequence[Mapping[str, int]],
+    missing: NDArray[np.int64],
+    *,
+    n_reference: int,
+    calendar: Calendar,
+    other: NDArray[np.int64] | None = None,
+) -> Series:
+    """A categorical column from its level counts per bucket.
+
+    Args:
+        name: the column.
+        buckets: rows by level, one mapping for each of T buckets (empty for a bucket without rows).
+        missing: int64[T], missing rows per bucket.
+        n_reference: how many of the first buckets are the reference.
+        calendar: the time axis, which says what a fold of the reference is.
+        other: int64[T], rows whose level was not kept; they count as "other known".
+
+    Raises:
+        ValueError: the shapes do not fit one another.
+    """
+    if len(buckets) != len(missing) or not 0 < n_reference <= len(missing):
+        message = (
+            f"{name}: {len(buckets)} buckets, {len(missing)} missing counts and a reference of {n_reference} buckets "
+            f"do not fit together"
+        )
+        raise ValueError(message)
+    cells = category_cells(buckets[:n_reference])
+    counts = cells.coarse(buckets)
+    novel = counts[:, -1].copy()
+    if other is not None:
+        counts[:, -2] += other
+    folds = Ladder.of(calendar, n_reference).folds()
+    novel[:n_reference] = _level_novelty(buckets[:n_reference], folds)
+    return Series(name, "categorical", counts, np.asarray(missing, dtype=np.int64), novel, cells)
+
+
+def _level_novelty(buckets: Sequence[Mapping[str, int]], folds: Iterable[int]) -> NDArray[np.int64]:
+    """int64[R], rows of each reference bucket whose level occurs in no other fold."""
+    folds = list(folds)
+    homes: dict[str, set[int]] = {}
+    for fold, levels in zip(folds, buckets, strict=True):
+        for level, count in levels.items():
+            if count:
+                homes.setdefault(level, set()).add(fold)
+    return np.array(
+        [sum(count for level, count in levels.items() if len(homes.get(level, ())) == 1) for levels in buckets],
+        dtype=np.int64,
+    )
