@@ -1,0 +1,145 @@
+"""Outcomes: what really happened, known later. Append-only; of several, the newest observed is current."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text
+
+from driftwatch.storage.scalar import Scalar, clean, join, prediction_keys, split
+from driftwatch.storage.schema import outcomes
+
+__all__ = ["LabelledRow", "OutcomeColumns", "count_outcomes", "current_outcomes", "insert_outcomes"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeColumns:
+    """The outcomes of one batch by column. Each row names its prediction by `ids` or, where that is None, by request.
+
+    Attributes:
+        model: name of the model, which the keys are made with.
+        model_id: the model.
+        batch_id: the batch; its receipt was inserted before.
+        ids: prediction ids, a text or None a row.
+        request_ids: a text or None a row; reaches every version that answered the request.
+        values: a bool, number, text or None a row; None takes an earlier outcome back.
+        observed_at: when it became known, microseconds UTC a row.
+        received_at: when the batch came.
+        positions: the row's place in the batch; None: 0, 1, 2 ...
+    """
+
+    model: str
+    model_id: int
+    batch_id: str
+    ids: Sequence[str | None]
+    request_ids: Sequence[str | None]
+    values: Sequence[Any]
+    observed_at: Sequence[int]
+    received_at: int
+    positions: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRow:
+    """A prediction with its current outcome."""
+
+    predicted_at: int
+    score: float | None
+    prediction: Scalar
+    value: Scalar
+    observed_at: int
+    received_at: int
+
+
+def insert_outcomes(conn: Connection, given: OutcomeColumns) -> int:
+    """Append outcomes; returns how many. Their predictions may come later."""
+    named = [identity for identity in given.ids if identity is not None]
+    keys = iter(prediction_keys(given.model, named))
+    numbers, texts = split(given.values)
+    positions = range(len(given.values)) if given.positions is None else given.positions
+    rows = [
+        {
+            "batch_id": given.batch_id,
+            "position": position,
+            "model_id": given.model_id,
+            "key": None if identity is None else next(keys),
+            "prediction_id": clean(identity),
+            "request_id": clean(request),
+            "observed_at": observed_at,
+            "received_at": given.received_at,
+            "value_number": number,
+            "value_text": words,
+        }
+        for position, identity, request, observed_at, number, words in zip(
+            positions, given.ids, given.request_ids, given.observed_at, numbers, texts, strict=True
+        )
+    ]
+    if rows:
+        conn.execute(outcomes.insert(), rows)
+    return len(rows)
+
+
+_CURRENT = text(
+    """
+    WITH said AS (
+        SELECT p.key, p.day, p.predicted_at, p.score, p.prediction_number, p.prediction_text,
+               o.value_number, o.value_text, o.observed_at, o.received_at, o.batch_id, o.position
+        FROM predictions p JOIN outcomes o ON o.model_id = :model_id AND o.key = p.key
+        WHERE p.version_id = :version_id AND p.predicted_at >= :starts AND p.predicted_at < :ends
+          AND o.received_at < :known_by
+        UNION ALL
+        SELECT p.key, p.day, p.predicted_at, p.score, p.prediction_number, p.prediction_text,
+               o.value_number, o.value_text, o.observed_at, o.received_at, o.batch_id, o.position
+        FROM predictions p JOIN outcomes o ON o.model_id = :model_id AND o.key IS NULL AND o.request_id = p.request_id
+        WHERE p.version_id = :version_id AND p.predicted_at >= :starts AND p.predicted_at < :ends
+          AND p.request_id IS NOT NULL AND o.received_at < :known_by
+    ), ranked AS (
+        SELECT *, row_number() OVER (
+            PARTITION BY key, day ORDER BY observed_at DESC, received_at DESC, batch_id DESC, position DESC
+        ) AS age
+        FROM said
+    )
+    SELECT predicted_at, score, prediction_number, prediction_text, value_number, value_text, observed_at, received_at
+    FROM ranked
+    WHERE age = 1 AND (value_number IS NOT NULL OR value_text IS NOT NULL)
+    ORDER BY predicted_at, key
+    """
+)
+
+
+def current_outcomes(
+    conn: Connection, model_id: int, version_id: int, start: int, end: int, *, known_by: int | None = None
+) -> list[LabelledRow]:
+    """The predictions made in [start, end) that have an outcome, each with its current one.
+
+    Args:
+        conn: a connection.
+        model_id: the model.
+        version_id: its version.
+        start: microseconds UTC, included.
+        end: excluded.
+        known_by: only outcomes received before this instant, so that a verdict can be computed again.
+    """
+    bounds = {
+        "model_id": model_id,
+        "version_id": version_id,
+        "starts": start,
+        "ends": end,
+        "known_by": 2**63 - 1 if known_by is None else known_by,
+    }
+    return [
+        LabelledRow(
+            row.predicted_at,
+            row.score,
+            join(row.prediction_number, row.prediction_text),
+            join(row.value_number, row.value_text),
+            row.observed_at,
+            row.received_at,
+        )
+        for row in conn.execute(_CURRENT, bounds)
+    ]
+
+
+def count_outcomes(conn: Connection, model_id: int) -> int:
+    """How many outcomes a model was told, repeats and corrections included."""
+    return int(conn.execute(select(func.count()).where(outcomes.c.model_id == model_id)).scalar_one())

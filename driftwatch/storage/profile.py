@@ -1,0 +1,258 @@
+"""Bucket profiles: deltas written by ingest, folded by a worker, read together as one sum.
+
+A payload is opaque here; who folds says how payloads are merged.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, func, literal, select, text, union_all
+
+from driftwatch.storage import batch
+from driftwatch.storage.schema import model_versions, profile_deltas, profiles
+from driftwatch.storage.upsert import insert
+
+__all__ = [
+    "BucketCount",
+    "BucketRow",
+    "Unfolded",
+    "count_buckets",
+    "fold",
+    "insert_delta",
+    "list_unfolded",
+    "read_buckets",
+    "watermark",
+]
+
+Merge = Callable[[list[bytes]], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRow:
+    """All that is known of one version's bucket.
+
+    Attributes:
+        bucket_at: start of the bucket, microseconds UTC.
+        payloads: profiles whose sum is the bucket's: the folded one first, then those not folded yet.
+        data_version: how many deltas are in that sum.
+        n: rows in the bucket.
+        n_errors: rows of it that were served with an error.
+        received_at: when the newest of them came.
+    """
+
+    bucket_at: int
+    payloads: list[bytes]
+    data_version: int
+    n: int
+    n_errors: int
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class BucketCount:
+    """The numbers of a bucket without its profile."""
+
+    bucket_at: int
+    n: int
+    n_errors: int
+    data_version: int
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unfolded:
+    """A bucket with deltas that wait for folding."""
+
+    version_id: int
+    bucket_at: int
+    n_deltas: int
+
+
+def insert_delta(
+    conn: Connection,
+    version_id: int,
+    bucket_at: int,
+    n: int,
+    payload: bytes,
+    *,
+    batch_id: str,
+    at: int,
+    n_errors: int = 0,
+) -> None:
+    """Store what one batch adds to one bucket; once a batch and bucket, in the transaction of its receipt.
+
+    Args:
+        conn: a writing connection.
+        version_id: whose.
+        bucket_at: start of the bucket, microseconds UTC.
+        n: rows.
+        payload: their profile.
+        batch_id: the batch.
+        at: when it was received.
+        n_errors: rows of it that were served with an error.
+    """
+    conn.execute(
+        profile_deltas.insert().values(
+            version_id=version_id,
+            bucket_at=bucket_at,
+            batch_id=batch_id,
+            n=n,
+            n_errors=n_errors,
+            received_at=at,
+            payload=payload,
+        )
+    )
+
+
+def list_unfolded(conn: Connection, *, limit: int = 1000) -> list[Unfolded]:
+    """Buckets with deltas that wait, those with the most first."""
+    waiting = func.count().label("waiting")
+    rows = conn.execute(
+        select(profile_deltas.c.version_id, profile_deltas.c.bucket_at, waiting)
+        .group_by(profile_deltas.c.version_id, profile_deltas.c.bucket_at)
+        .order_by(waiting.desc(), profile_deltas.c.bucket_at, profile_deltas.c.version_id)
+        .limit(limit)
+    )
+    return [Unfolded(*row) for row in rows]
+
+
+def fold(conn: Connection, version_id: int, bucket_at: int, merge: Merge, *, at: int) -> int:
+    """Add a bucket's waiting deltas to its folded profile and delete them, all in the caller's transaction.
+
+    Safe to repeat, and to run in several processes: whoever comes second finds nothing to do.
+
+    Args:
+        conn: a writing connection.
+        version_id: whose.
+        bucket_at: start of the bucket.
+        merge: makes one payload of several; called with the folded one (if any) first.
+        at: now.
+
+    Returns:
+        How many deltas were folded.
+    """
+    _lock_bucket(conn, version_id, bucket_at)
+    deltas = conn.execute(
+        select(profile_deltas)
+        .where(profile_deltas.c.version_id == version_id, profile_deltas.c.bucket_at == bucket_at)
+        .order_by(profile_deltas.c.batch_id)
+    ).all()
+    if not deltas:
+        return 0
+    folded = conn.execute(select(profiles).where(*_whole(version_id), profiles.c.bucket_at == bucket_at)).one_or_none()
+    before = [] if folded is None else [folded]
+    values: dict[str, Any] = {
+        "n": sum(row.n for row in (*before, *deltas)),
+        "n_errors": sum(row.n_errors for row in (*before, *deltas)),
+        "folded": len(deltas) + (0 if folded is None else folded.folded),
+        "folded_at": at,
+        "received_at": max(row.received_at for row in (*before, *deltas)),
+        "payload": merge([bytes(row.payload) for row in (*before, *deltas)]),
+    }
+    conn.execute(
+        insert(conn, profiles)
+        .values(version_id=version_id, segment="", column_name="", bucket_at=bucket_at, **values)
+        .on_conflict_do_update(index_elements=["version_id", "segment", "column_name", "bucket_at"], set_=values)
+    )
+    conn.execute(
+        delete(profile_deltas).where(
+            profile_deltas.c.version_id == version_id,
+            profile_deltas.c.bucket_at == bucket_at,
+            profile_deltas.c.batch_id.in_([row.batch_id for row in deltas]),
+        )
+    )
+    return len(deltas)
+
+
+def _lock_bucket(conn: Connection, version_id: int, bucket_at: int) -> None:
+    # Two folders that see different deltas of a bucket without a folded row yet would lose one another's sum.
+    if conn.dialect.name == "postgresql":
+        name = f"fold {version_id} {bucket_at}".encode()
+        key = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def _whole(version_id: int) -> tuple[Any, ...]:
+    return (profiles.c.version_id == version_id, profiles.c.segment == "", profiles.c.column_name == "")
+
+
+def read_buckets(conn: Connection, version_id: int, start: int, end: int) -> list[BucketRow]:
+    """Every bucket that starts in [start, end) and has rows, in order; one statement, so one snapshot."""
+    rows = conn.execute(_both(version_id, start, end, payload=True)).all()
+    found: dict[int, BucketRow] = {}
+    for bucket_at, n, n_errors, data_version, received_at, _, payload in rows:
+        known = found.get(bucket_at)
+        if known is None:
+            found[bucket_at] = BucketRow(bucket_at, [bytes(payload)], data_version, n, n_errors, received_at)
+            continue
+        known.payloads.append(bytes(payload))
+        found[bucket_at] = replace(
+            known,
+            data_version=known.data_version + data_version,
+            n=known.n + n,
+            n_errors=known.n_errors + n_errors,
+            received_at=max(known.received_at, received_at),
+        )
+    return list(found.values())
+
+
+def count_buckets(conn: Connection, version_ids: Sequence[int], start: int, end: int) -> list[BucketCount]:
+    """Rows and errors of every bucket that starts in [start, end), summed over versions, without reading profiles."""
+    if not version_ids:
+        return []
+    both = union_all(*(_both(version_id, start, end, payload=False) for version_id in version_ids)).subquery()
+    rows = conn.execute(
+        select(
+            both.c.bucket_at,
+            func.sum(both.c.n),
+            func.sum(both.c.n_errors),
+            func.sum(both.c.folded),
+            func.max(both.c.received_at),
+        )
+        .group_by(both.c.bucket_at)
+        .order_by(both.c.bucket_at)
+    )
+    return [BucketCount(*(int(value) for value in row)) for row in rows]
+
+
+def _both(version_id: int, start: int, end: int, *, payload: bool) -> Select[Any]:
+    """Folded profiles and waiting deltas in one relation, the folded first."""
+    folded = select(
+        profiles.c.bucket_at,
+        profiles.c.n,
+        profiles.c.n_errors,
+        profiles.c.folded,
+        profiles.c.received_at,
+        literal("").label("batch_id"),
+        *([profiles.c.payload] if payload else []),
+    ).where(*_whole(version_id), profiles.c.bucket_at >= start, profiles.c.bucket_at < end)
+    waiting = select(
+        profile_deltas.c.bucket_at,
+        profile_deltas.c.n,
+        profile_deltas.c.n_errors,
+        literal(1).label("folded"),
+        profile_deltas.c.received_at,
+        profile_deltas.c.batch_id,
+        *([profile_deltas.c.payload] if payload else []),
+    ).where(
+        profile_deltas.c.version_id == version_id,
+        profile_deltas.c.bucket_at >= start,
+        profile_deltas.c.bucket_at < end,
+    )
+    both = union_all(folded, waiting).subquery()
+    return select(both).order_by(both.c.bucket_at, both.c.batch_id)
+
+
+def watermark(conn: Connection, model_id: int) -> int | None:
+    """The newest event time of a model, microseconds UTC, or None before its first row."""
+    newest = batch.newest_at(conn, model_id)
+    if newest is not None:
+        return newest
+    # Receipts are kept for a while, profiles for longer.
+    return conn.execute(
+        select(func.max(profiles.c.bucket_at))
+        .join(model_versions, model_versions.c.id == profiles.c.version_id)
+        .where(model_versions.c.model_id == model_id)
+    ).scalar()
