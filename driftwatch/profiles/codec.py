@@ -137,12 +137,14 @@ class NumericCodec:
         """
         try:
             fields = ormsgpack.unpackb(payload)
-            if fields["v"] != 1:
-                raise ValueError(f"a codec of version {fields['v']!r} cannot be read by this release")
+            version = fields["v"]
             edges = np.frombuffer(fields["edges"], dtype="<f8").astype(np.float64)
-            return cls(edges, KeyGrid(fields["centre"], fields["scale"]))
-        except (KeyError, TypeError) as error:
+            grid = KeyGrid(fields["centre"], fields["scale"])
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError("these bytes are not a codec") from error
+        if version != 1:
+            raise ValueError(f"a codec of version {version!r} cannot be read by this release")
+        return cls(edges, grid)
 
 
 def build_codec(sample: NDArray[np.float64], *, bins: int = QUANTILE_BINS, grid: KeyGrid | None = None) -> NumericCodec:
@@ -183,8 +185,9 @@ def build_codec(sample: NDArray[np.float64], *, bins: int = QUANTILE_BINS, grid:
     cells = np.unique(cells[(cells > MINUS_OVERFLOW) & (cells < PLUS_OVERFLOW)])
     inside = grid.cells(atoms)
     atoms = atoms[(inside > MINUS_OVERFLOW) & (inside < PLUS_OVERFLOW)] + 0.0
-    edges = np.concatenate((grid.upper_edges(cells), np.nextafter(atoms, -np.inf), atoms))
-    return NumericCodec(np.unique(edges[np.isfinite(edges)]), grid)
+    with np.errstate(over="ignore"):
+        edges = np.concatenate((grid.upper_edges(cells), np.nextafter(atoms, -np.inf), atoms))
+    return NumericCodec(np.unique(edges[np.abs(edges) < np.finfo(np.float64).max]), grid)
 
 
 def _tails(low: float, high: float, spread: float) -> NDArray[np.float64]:
