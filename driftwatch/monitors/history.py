@@ -40,6 +40,11 @@ class ColumnHistory:
     missing: dict[int, int] = field(default_factory=dict)
     constant: dict[int, str | None] = field(default_factory=dict)
 
+    def forget(self, index: int) -> None:
+        """Take one window out again."""
+        for kept in (self.rows, self.missing, self.constant):
+            kept.pop(index, None)
+
     def _count(self, index: int, profile: ColumnProfile, missing: int, constant: str | None) -> None:
         known = self.rows.get(index, 0) - self.missing.get(index, 0)
         self.rows[index] = self.rows.get(index, 0) + profile.rows
@@ -73,6 +78,11 @@ class NumericHistory(ColumnHistory):
         constant = repr(profile.low) if profile.n and profile.low == profile.high else None
         self._count(index, profile, profile.missing + profile.n_inf, constant)
 
+    def forget(self, index: int) -> None:
+        """Take one window out again."""
+        super().forget(index)
+        self.occupied.pop(index, None)
+
     def counts(self, first: int, stop: int) -> NDArray[np.int64]:
         """int64[stop - first, B]: rows by window and bin."""
         dense = np.zeros((stop - first, self.codec.bins), dtype=np.int64)
@@ -100,6 +110,11 @@ class CategoricalHistory(ColumnHistory):
                 window[value] = window.get(value, 0) + count
         only = next(iter(profile.counts)) if len(profile.counts) == 1 and not profile.other else None
         self._count(index, profile, profile.missing, only)
+
+    def forget(self, index: int) -> None:
+        """Take one window out again."""
+        super().forget(index)
+        self.levels.pop(index, None)
 
     def counts(self, first: int, stop: int) -> list[Mapping[str, int]]:
         """Rows by value, for each window."""
@@ -147,6 +162,15 @@ class History:
             self._add_column(("feature", name), index, column)
         for role, column in profile.outputs.items():
             self._add_column(("output", role), index, column)
+
+    def forget(self, index: int) -> None:
+        """Take one window out again, so that it can be added anew when late rows have come."""
+        self.rows.pop(index, None)
+        self.errors.pop(index, None)
+        for windows in self.retyped.values():
+            windows.discard(index)
+        for column in self.columns.values():
+            column.forget(index)
 
     def add_all(self, buckets: Iterable[tuple[int, BucketProfile]]) -> "History":
         """Add many; returns itself."""

@@ -1,0 +1,239 @@
+"""What is learned once from a model's reference, and judges every window after it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from driftwatch.domain.finding import Finding
+from driftwatch.domain.instant import SECOND, to_iso
+from driftwatch.domain.signal import RunStatus, Severity, Signal
+from driftwatch.drift.rule import Calendar, FittedRule, Judgement, fit
+from driftwatch.errors import DataError
+from driftwatch.monitors.condition import ConditionBaseline, fit_condition
+from driftwatch.monitors.history import ColumnKey, History
+from driftwatch.monitors.series import column_series, is_identifier, judged_columns, kind_of
+from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.verdict import Window, finding_of, summary_of
+
+__all__ = ["FEATURE_SHARE", "OUTPUT_SHARE", "DriftBaseline", "WindowResult"]
+
+FEATURE_SHARE = 0.6
+"""Share of the model's false-alarm budget that feature drift spends, over all features."""
+
+OUTPUT_SHARE = 0.2
+"""Share that score and prediction spend. The rest is for quality, latency, errors and traffic."""
+
+_GROUPS = (("feature", Signal.DRIFT, FEATURE_SHARE), ("output", Signal.PREDICTION_DRIFT, OUTPUT_SHARE))
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """What came of judging one window ``[window_start, window_end)``, microseconds UTC.
+
+    Attributes:
+        window_start: included.
+        window_end: excluded.
+        status: that of the worst finding, or why there is no verdict.
+        findings: at watch or above, worst first.
+        judged: by column, ``judged``, ``low_data``, ``no_data``, ``excluded`` or ``error``.
+        rows: rows of the model in the window.
+        summary: JSON-safe; ``columns`` holds the effect sizes of every column, judged or not.
+    """
+
+    window_start: int
+    window_end: int
+    status: RunStatus
+    findings: tuple[Finding, ...]
+    judged: Mapping[str, str]
+    rows: int
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SeriesGroup:
+    """The series that share a part of the budget, and their fitted rule."""
+
+    signal: Signal
+    budget: float
+    keys: tuple[ColumnKey, ...]
+    rule: FittedRule
+
+
+@dataclass(frozen=True)
+class DriftBaseline:
+    """A fitted reference: the rule of each group of series, and what gross faults are held against.
+
+    Attributes:
+        spec: the model's declaration.
+        first: index of the reference's first window; series start here.
+        stop: index of the first window after it.
+        reference: ``(start, end)`` in microseconds UTC, whole windows.
+        rows: rows of the reference.
+        names: by key, what each judged column is called.
+        identifiers: columns of which only gaps are judged.
+        faults: by name, columns that cannot be judged, and why.
+        groups: the fitted rules.
+        condition: for traffic, vanished, frozen and retyped columns.
+    """
+
+    spec: ModelSpec
+    first: int
+    stop: int
+    reference: tuple[int, int]
+    rows: int
+    names: Mapping[ColumnKey, str]
+    identifiers: frozenset[ColumnKey]
+    faults: Mapping[str, str]
+    groups: tuple[SeriesGroup, ...]
+    condition: ConditionBaseline
+
+    @classmethod
+    def fit(cls, history: History, spec: ModelSpec, reference: tuple[int, int]) -> "DriftBaseline":
+        """Learn from the windows that touch `reference`; nothing after it is looked at.
+
+        Args:
+            history: must hold the reference; may hold more.
+            spec: the model's declaration.
+            reference: ``(start, end)`` in microseconds UTC.
+
+        Raises:
+            DataError: the reference holds no row.
+        """
+        alignment = history.alignment
+        first, stop = alignment.index(reference[0]), alignment.index(reference[1] - 1) + 1
+        bounds = (alignment.start(first), alignment.start(stop))
+        rows = int(history.vector(history.rows, first, stop).sum())
+        if not rows:
+            raise DataError(f"the reference from {to_iso(bounds[0])} to {to_iso(bounds[1])} holds no row")
+        wanted = judged_columns(history, spec)
+        faults = {name: why for key, name in wanted.items() if (why := _fault(history, key, first, stop))}
+        names = {key: name for key, name in wanted.items() if name not in faults}
+        identifiers = frozenset(key for key in names if is_identifier(history, key, first, stop))
+        groups = []
+        calendar = Calendar(alignment.width // SECOND, first)
+        for family, signal, share in _GROUPS:
+            keys = tuple(sorted(key for key in names if key[0] == family))
+            if keys:
+                series = [
+                    column_series(history, key, calendar, stop, stop - first, identifier=key in identifiers)
+                    for key in keys
+                ]
+                rule = fit(series, calendar, stop - first)
+                groups.append(SeriesGroup(signal, share * spec.false_alarms_per_month, keys, rule))
+        condition = fit_condition(history, names, first, stop, version=spec.version)
+        return cls(spec, first, stop, bounds, rows, names, identifiers, faults, tuple(groups), condition)
+
+    def judge(self, history: History, windows: Sequence[int], *, at: int | None = None) -> list[WindowResult]:
+        """Judge windows after the reference; the same answers one at a time or all at once.
+
+        Args:
+            history: the reference and everything up to the end of the last window.
+            windows: starts, ascending, microseconds UTC; those of the reference are passed over.
+            at: when the verdict is known; the end of each window if left out.
+        """
+        alignment = history.alignment
+        indexes = [index for index in map(alignment.index, windows) if index >= self.stop]
+        if not indexes:
+            return []
+        start, stop = indexes[0], indexes[-1] + 1
+        judgements: dict[int, list[tuple[ColumnKey, Signal, Judgement]]] = {index: [] for index in indexes}
+        for key, signal, judgement in self._judgements(history, start, stop):
+            index = self.first + judgement.bucket
+            if index in judgements:
+                judgements[index].append((key, signal, judgement))
+        results = []
+        for index in indexes:
+            end = alignment.start(index + 1)
+            window = Window(alignment.start(index), end, end if at is None else at)
+            results.append(self._result(history, index, window, judgements[index]))
+        return results
+
+    def _judgements(self, history: History, start: int, stop: int) -> Iterator[tuple[ColumnKey, Signal, Judgement]]:
+        for group in self.groups:
+            series = [
+                column_series(
+                    history, key, group.rule.calendar, stop, self.stop - self.first, identifier=key in self.identifiers
+                )
+                for key in group.keys
+            ]
+            verdicts = group.rule.judge(
+                series, start - self.first, stop - self.first, budget=group.budget, n_series=len(series)
+            )
+            by_name = {key[1]: key for key in group.keys}
+            for judgement in verdicts:
+                yield by_name[judgement.column], group.signal, judgement
+
+    def _result(
+        self, history: History, index: int, window: Window, judgements: list[tuple[ColumnKey, Signal, Judgement]]
+    ) -> WindowResult:
+        why = history.why_excluded(index)
+        if why is not None:
+            states = dict.fromkeys(self.names.values(), "excluded")
+            summary: dict[str, Any] = {"excluded": why, "columns": {}}
+            return WindowResult(window.start, window.end, RunStatus.PARTIAL, (), states, 0, summary)
+        columns: dict[str, dict[str, Any]] = {}
+        findings = self.condition.findings(history, index, window)
+        findings += self._added(history, index, window)
+        for key, signal, judgement in judgements:
+            name = self.names[key]
+            columns[name] = summary_of(judgement, signal, kind_of(history, key))
+            finding = finding_of(judgement, window, signal, self.spec, column=name)
+            if finding is not None:
+                findings.append(finding)
+        for name, why in self.faults.items():
+            columns[name] = {"state": "error", "reason": why}
+        findings.sort(key=lambda each: (-each.severity.rank, each.signal.value, each.column or ""))
+        states = {name: str(column["state"]) for name, column in columns.items()}
+        rows = history.rows.get(index, 0)
+        summary = {"rows": rows, "errors": history.errors.get(index, 0), "columns": columns}
+        status = _status(findings, states, rows)
+        return WindowResult(window.start, window.end, status, tuple(findings), states, rows, summary)
+
+    def _added(self, history: History, index: int, window: Window) -> list[Finding]:
+        """Columns with values now that the reference did not have: a watch."""
+        found = []
+        for key, name in judged_columns(history, self.spec).items():
+            column = history.columns.get(key)
+            if key in self.names or column is None:
+                continue
+            n = column.rows.get(index, 0) - column.missing.get(index, 0)
+            if n > 0:
+                found.append(
+                    Finding(
+                        window_start=window.start,
+                        window_end=window.end,
+                        at=window.at,
+                        signal=Signal.SCHEMA,
+                        column=name,
+                        severity=Severity.WATCH,
+                        kind="added",
+                        value=1.0,
+                        threshold=0.0,
+                        version=self.spec.version,
+                        n=n,
+                    )
+                )
+        return found
+
+
+def _fault(history: History, key: ColumnKey, first: int, stop: int) -> str | None:
+    """Why a column cannot be judged against this reference, or None."""
+    if key in history.faults:
+        return history.faults[key]
+    column = history.columns[key]
+    rows = history.vector(column.rows, first, stop).sum()
+    if rows == history.vector(column.missing, first, stop).sum():
+        return "the reference has no value of it" if rows else "the reference does not have it"
+    return None
+
+
+def _status(findings: Sequence[Finding], states: Mapping[str, str], rows: int) -> RunStatus:
+    worst = max((finding.severity.rank for finding in findings), default=0)
+    if worst >= Severity.CRITICAL.rank:
+        return RunStatus.CRITICAL
+    if worst >= Severity.WARNING.rank:
+        return RunStatus.WARNING
+    if not rows:
+        return RunStatus.NO_DATA
+    verdicts = set(states.values()) - {"error"}
+    return RunStatus.LOW_DATA if verdicts and "judged" not in verdicts else RunStatus.OK

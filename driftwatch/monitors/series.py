@@ -1,0 +1,72 @@
+"""Which columns are judged, and their history as the rule's series."""
+
+import numpy as np
+
+from driftwatch.drift.rule import Calendar, Series, categorical_series, numeric_series
+from driftwatch.monitors.history import UNLISTED, ColumnKey, History, NumericHistory
+from driftwatch.monitors.spec import ModelSpec
+
+__all__ = ["column_series", "is_identifier", "judged_columns", "kind_of"]
+
+_IDENTIFIER_SHARE = 0.5
+_PRESENT = "present"
+
+
+def judged_columns(history: History, spec: ModelSpec) -> dict[ColumnKey, str]:
+    """The columns that the specification asks for, or all; and what each is called.
+
+    An output is called what the specification calls its column, else by its role.
+    """
+    declared = set(spec.features.names)
+    roles = spec.columns.roles()
+    names: dict[ColumnKey, str] = {}
+    for family, name in sorted(history.columns.keys() | history.faults.keys()):
+        if family == "feature" and (not declared or name in declared):
+            names[family, name] = name
+    taken = set(names.values())
+    for family, role in sorted(history.columns.keys() | history.faults.keys()):
+        if family == "output":
+            name = roles.get(role, role)
+            names[family, role] = f"{name} (output)" if name in taken else name
+    return names
+
+
+def kind_of(history: History, key: ColumnKey) -> str:
+    """``numeric`` or ``categorical``."""
+    return "numeric" if isinstance(history.columns.get(key), NumericHistory) else "categorical"
+
+
+def is_identifier(history: History, key: ColumnKey, first: int, stop: int) -> bool:
+    """Whether more than half of the values of a categorical column are different ones: then only gaps mean anything."""
+    column = history.columns[key]
+    if isinstance(column, NumericHistory):
+        return False
+    counts = column.counts(first, stop)
+    rows = sum(sum(window.values()) for window in counts)
+    return rows > 0 and len(set().union(*counts)) > _IDENTIFIER_SHARE * rows
+
+
+def column_series(
+    history: History, key: ColumnKey, calendar: Calendar, stop: int, n_reference: int, *, identifier: bool = False
+) -> Series:
+    """One column from the calendar's first window to `stop`; the first `n_reference` windows are the reference.
+
+    A window in which the model has rows but the column was not sent has all of them missing. Values that a bucket did
+    not list count as known ones.
+    """
+    column = history.columns[key]
+    first = calendar.first_bucket
+    carried = history.vector(column.rows, first, stop)
+    missing = history.vector(column.missing, first, stop)
+    missing = np.where(carried == 0, history.vector(history.rows, first, stop), missing)
+    if isinstance(column, NumericHistory):
+        counts = column.counts(first, stop)
+        return numeric_series(key[1], column.codec.edges, counts, missing, n_reference=n_reference, calendar=calendar)
+    levels = column.counts(first, stop)
+    if identifier:
+        levels = [{_PRESENT: sum(window.values())} for window in levels]
+    other = np.array([window.get(UNLISTED, 0) for window in levels], dtype=np.int64)
+    listed = [{level: n for level, n in window.items() if level != UNLISTED} for window in levels]
+    return categorical_series(
+        key[1], listed, missing, n_reference=n_reference, calendar=calendar, other=other if other.any() else None
+    )
