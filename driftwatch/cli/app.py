@@ -11,7 +11,7 @@ from driftwatch.errors import DriftwatchError, exit_code
 __all__ = ["build", "run"]
 
 # In the order of the help text. A module is one command or one group of commands.
-_COMMANDS: tuple[str, ...] = ()
+_COMMANDS: tuple[str, ...] = ("doctor",)
 
 
 def build() -> typer.Typer:
