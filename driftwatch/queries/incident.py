@@ -1,0 +1,291 @@
+"""Incidents as pages show them: the list, and one with its alerts, its history and what was sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, case, func, select
+
+from driftwatch.domain.instant import DAY, from_iso
+from driftwatch.queries.status import Status
+from driftwatch.storage.schema import alert_transitions, alerts, incidents, models, notifications, receivers
+from driftwatch.storage.store import Store
+
+__all__ = ["AlertLine", "Delivery", "IncidentDetail", "IncidentLine", "Move", "list_incidents", "read_incident"]
+
+_MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentLine:
+    """One incident in a list.
+
+    Attributes:
+        id: stands in its address.
+        environment: of the model.
+        model: its name.
+        title: one line.
+        status: critical or warning; the worst since it opened.
+        open: whether an alert of it is still firing.
+        signals: what is monitored.
+        columns: largest effect first.
+        opened_at: microseconds UTC, on the clock of the windows.
+        resolved_at: None while it is open.
+        reason: what ended it, or "".
+        n_alerts: how many alerts it has.
+    """
+
+    id: str
+    environment: str
+    model: str
+    title: str
+    status: Status
+    open: bool
+    signals: tuple[str, ...]
+    columns: tuple[str, ...]
+    opened_at: int
+    resolved_at: int | None
+    reason: str
+    n_alerts: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLine:
+    """One alert of an incident.
+
+    Attributes:
+        column: the column, or None for the model as a whole.
+        signal: what is monitored.
+        state: firing, recovering, resolved.
+        status: its severity.
+        kind: what was seen, in the words of the rule.
+        value: what was measured at its worst; threshold: what it was held against.
+        threshold: see value.
+        times_threshold: evidence as a multiple of the threshold, or None.
+        effect: effect sizes by method key, at its worst.
+        n: rows with a value in that window.
+        n_reference: rows that they were compared with, or None.
+        window: ``(start, end)`` of that window, microseconds UTC, or None.
+        since: start of the first alarming window.
+        last_fired_at: end of the newest one.
+    """
+
+    column: str | None
+    signal: str
+    state: str
+    status: Status
+    kind: str
+    value: float | None
+    threshold: float | None
+    times_threshold: float | None
+    effect: Mapping[str, float]
+    n: int
+    n_reference: int | None
+    window: tuple[int, int] | None
+    since: int | None
+    last_fired_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One alert changed its state."""
+
+    at: int
+    column: str | None
+    signal: str
+    before: str
+    after: str
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one receiver.
+
+    Attributes:
+        receiver: its name.
+        kind: slack, email ...
+        reason: first, new_alerts, escalated, repeat, resolved, flapping.
+        state: waiting, sending, delivered, dead, dropped.
+        attempts: how many times it was tried.
+        created_at: when it was due, database time.
+        finished_at: when it was delivered or given up, or None.
+        error: the receiver's last refusal, or "".
+    """
+
+    receiver: str
+    kind: str
+    reason: str
+    state: str
+    attempts: int
+    created_at: int
+    finished_at: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentDetail:
+    """One incident with its proof."""
+
+    line: IncidentLine
+    alerts: tuple[AlertLine, ...]
+    moves: tuple[Move, ...]
+    deliveries: tuple[Delivery, ...]
+    now: int
+
+
+def list_incidents(
+    conn: Connection, *, model_id: int | None = None, since: int | None = None, only_open: bool = False
+) -> list[IncidentLine]:
+    """Incidents, open ones first, then the newest; at most 500.
+
+    Args:
+        conn: a reading connection.
+        model_id: of this model only.
+        since: open, or resolved at or after this instant.
+        only_open: without the resolved ones.
+    """
+    query = _lines()
+    if model_id is not None:
+        query = query.where(incidents.c.model_id == model_id)
+    if since is not None:
+        query = query.where((incidents.c.resolved_at.is_(None)) | (incidents.c.resolved_at >= since))
+    if only_open:
+        query = query.where(incidents.c.resolved_at.is_(None))
+    return [_line(row) for row in conn.execute(query.limit(_MOST))]
+
+
+def read_incident(store: Store, incident_id: str) -> IncidentDetail | None:
+    """One incident in one snapshot, or None."""
+    with store.read() as conn:
+        row = conn.execute(_lines().where(incidents.c.id == incident_id)).first()
+        if row is None:
+            return None
+        alert_rows = conn.execute(select(alerts).where(alerts.c.incident_id == incident_id)).all()
+        move_rows = conn.execute(
+            select(alert_transitions, alerts.c.column_name, alerts.c.signal)
+            .join(alerts, alerts.c.id == alert_transitions.c.alert_id)
+            .where(alert_transitions.c.incident_id == incident_id)
+            .order_by(alert_transitions.c.moved_at.desc(), alert_transitions.c.id.desc())
+            .limit(_MOST)
+        ).all()
+        sent_rows = conn.execute(
+            select(notifications, receivers.c.name, receivers.c.kind)
+            .join(receivers, receivers.c.id == notifications.c.receiver_id)
+            .where(notifications.c.incident_id == incident_id)
+            .order_by(notifications.c.created_at.desc(), notifications.c.id.desc())
+            .limit(_MOST)
+        ).all()
+        now = store.now(conn)
+    ranked = sorted((_alert(row) for row in alert_rows), key=_rank)
+    return IncidentDetail(
+        line=_line(row),
+        alerts=tuple(ranked),
+        moves=tuple(_move(move) for move in move_rows),
+        deliveries=tuple(_delivery(sent) for sent in sent_rows),
+        now=now,
+    )
+
+
+def _lines() -> Select[Any]:
+    counted = (
+        select(alerts.c.incident_id, func.count().label("n_alerts"))
+        .where(alerts.c.incident_id.is_not(None))
+        .group_by(alerts.c.incident_id)
+        .subquery()
+    )
+    return (
+        select(incidents, models.c.name.label("model"), models.c.environment, counted.c.n_alerts)
+        .join(models, models.c.id == incidents.c.model_id)
+        .outerjoin(counted, counted.c.incident_id == incidents.c.id)
+        .order_by(
+            case((incidents.c.resolved_at.is_(None), 0), else_=1),
+            case((incidents.c.severity == "critical", 0), else_=1),
+            incidents.c.opened_at.desc(),
+        )
+    )
+
+
+def _line(row: Row[Any]) -> IncidentLine:
+    return IncidentLine(
+        id=row.id,
+        environment=row.environment,
+        model=row.model,
+        title=row.title,
+        status=_status(row.severity),
+        open=row.resolved_at is None,
+        signals=tuple(row.signals or ()),
+        columns=tuple(row.column_names or ()),
+        opened_at=row.opened_at,
+        resolved_at=row.resolved_at,
+        reason=row.reason or "",
+        n_alerts=row.n_alerts or 0,
+    )
+
+
+def _alert(row: Row[Any]) -> AlertLine:
+    details = row.details or {}
+    peak = details.get("peak", details)
+    facts = peak.get("details", peak)
+    window = None
+    if "window_start" in peak and "window_end" in peak:
+        window = (_instant(peak["window_start"]), _instant(peak["window_end"]))
+    return AlertLine(
+        column=row.column_name,
+        signal=row.signal,
+        state=row.state,
+        status=_status(row.severity),
+        kind=str(peak.get("kind", "")),
+        value=row.value if row.value is not None else peak.get("value"),
+        threshold=row.threshold if row.threshold is not None else peak.get("threshold"),
+        times_threshold=facts.get("times_threshold"),
+        effect={method: float(value) for method, value in peak.get("effect", {}).items()},
+        n=int(peak.get("n", 0)),
+        n_reference=facts.get("n_reference"),
+        window=window,
+        since=row.opened_at,
+        last_fired_at=row.last_fired_at,
+    )
+
+
+def _rank(alert: AlertLine) -> tuple[bool, int, float, str]:
+    size = max((abs(value) for value in alert.effect.values()), default=0.0)
+    return (alert.state == "resolved", alert.status.rank, -size, alert.column or "")
+
+
+def _move(row: Row[Any]) -> Move:
+    return Move(
+        at=row.window_end if row.window_end is not None else row.moved_at,
+        column=row.column_name,
+        signal=row.signal,
+        before=row.from_state,
+        after=row.to_state,
+        status=_status(row.severity),
+        reason=row.reason or "",
+    )
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        receiver=row.name,
+        kind=row.kind,
+        reason=row.reason,
+        state=row.status,
+        attempts=row.attempts,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        error=row.last_error or "",
+    )
+
+
+def _status(severity: str) -> Status:
+    return Status(severity) if severity in ("critical", "warning", "watch") else Status.WARNING
+
+
+def _instant(value: int | str) -> int:
+    return from_iso(value) if isinstance(value, str) else int(value)
+
+
+RECENT = 30 * DAY
+"""How long a resolved incident stays in the list."""
