@@ -75,6 +75,7 @@ def summary_of(judgement: Judgement, signal: Signal, kind: str) -> dict[str, Any
         "n_reference": judgement.n_reference,
         "missing_share": judgement.missing_share,
         "reference_missing_share": judgement.reference_missing_share,
+        "uncalibrated": judgement.uncalibrated,
     }
 
 

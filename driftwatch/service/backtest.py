@@ -1,0 +1,232 @@
+"""Replaying a historical prediction log: what the service would have found, when, and which incidents it would open.
+
+The log goes through the very functions that the service runs: bucket profiles, the calibrated rule, the state machine.
+The clock is the log's own: a window is judged when it has closed, with nothing that happened after it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.alerting.book import IncidentBook, JudgedWindow
+from driftwatch.alerting.machine import advance
+from driftwatch.domain.finding import Finding
+from driftwatch.domain.incident import Incident
+from driftwatch.domain.instant import DAY, to_iso
+from driftwatch.errors import DataError, SpecError
+from driftwatch.monitors.alignment import Alignment
+from driftwatch.monitors.baseline import DriftBaseline, WindowResult
+from driftwatch.monitors.history import History
+from driftwatch.monitors.spec import ModelSpec
+from driftwatch.profiles.bucket import BucketProfile, Column, NumericColumn, profile_rows
+from driftwatch.profiles.codec import QUANTILE_BINS, SCORE_BINS, NumericCodec, build_codec
+from driftwatch.service.prediction_log import LeftOut, PredictionLog, read_log, take
+
+__all__ = ["BacktestReport", "Progress", "backtest"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+_FIRST_DAYS = 14
+
+
+@dataclass(frozen=True)
+class BacktestReport:
+    """What a replay found.
+
+    Attributes:
+        spec: the model's declaration.
+        rows: rows replayed, reference included.
+        reference: ``(start, end)`` in microseconds UTC.
+        reference_rows: rows of the reference.
+        reference_is_given: the specification says which; else the first 14 days or a third of the log was taken.
+        results: one for each window, in order of time.
+        incidents: in order of opening.
+        left_out: what was read and not used.
+        faults: columns that could not be judged, and why.
+        window: width of the judged windows, microseconds.
+    """
+
+    spec: ModelSpec
+    rows: int
+    reference: tuple[int, int]
+    reference_rows: int
+    reference_is_given: bool
+    results: tuple[WindowResult, ...]
+    incidents: tuple[Incident, ...]
+    left_out: tuple[LeftOut, ...]
+    faults: dict[str, str]
+    window: int
+
+    @property
+    def findings(self) -> Iterator[Finding]:
+        """All findings, in order of time, the worst of a window first."""
+        return (finding for result in self.results for finding in result.findings)
+
+    @property
+    def runs(self) -> int:
+        """Windows that were evaluated; excluded ones were not."""
+        return sum("excluded" not in result.summary for result in self.results)
+
+    @property
+    def days_monitored(self) -> float:
+        """The time that was evaluated, in days."""
+        return self.runs * self.window / DAY
+
+    @property
+    def uncalibrated(self) -> bool:
+        """Whether the reference is too short to learn how much the columns vary by themselves."""
+        columns = (column for result in self.results for column in result.summary["columns"].values())
+        return any(column.get("uncalibrated", False) for column in columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The public shape of ``backtest --json``."""
+        start, end = self.reference
+        return {
+            "schema": 1,
+            "model": self.spec.model,
+            "rows": self.rows,
+            "reference": {"start": to_iso(start), "end": to_iso(end), "rows": self.reference_rows},
+            "runs": self.runs,
+            "false_alarms_per_month_target": self.spec.false_alarms_per_month,
+            "days_monitored": self.days_monitored,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "incidents": [incident.summary() for incident in self.incidents],
+            "performance": [],
+            "retraining_requests": [],
+            "uncalibrated": self.uncalibrated,
+            "left_out": [each.to_dict() for each in self.left_out],
+            "not_judged": dict(self.faults),
+        }
+
+
+def backtest(source: Any, spec: ModelSpec, *, progress: Progress | None = None) -> BacktestReport:
+    """Replay a prediction log.
+
+    Args:
+        source: path of a Parquet, CSV or Arrow file, or a pandas, polars or pyarrow frame.
+        spec: the model's declaration (:func:`driftwatch.service.specification.load_model_spec` reads model.yaml).
+        progress: told how far it is.
+
+    Raises:
+        SpecError: the specification names a column that is not there, or a reference that cannot be one.
+        DataError: the file cannot be read, or holds nothing to compare.
+    """
+    tell = progress or (lambda _what, _done, _total: None)
+    tell("reading", 0, 1)
+    log = read_log(source, spec)
+    reference = _reference(log, spec)
+    alignment = Alignment.of(spec, reference[0])
+    start, end = (alignment.start(alignment.index(each)) for each in (reference[0], reference[1] - 1 + alignment.width))
+    log = log.rows_of(slice(int(np.searchsorted(log.at, start)), None))
+    codecs = _codecs(log, end, spec)
+    history = History(alignment, codecs, exclude=spec.exclude)
+    for done, (window, profile) in enumerate(_profiles(log, alignment, codecs)):
+        history.add(window, profile)
+        if done % 100 == 0:
+            tell("profiling", window - start, int(log.at[-1]) - start)
+    baseline = DriftBaseline.fit(history, spec, (start, end))
+    windows = list(alignment.windows(end, int(log.at[-1]) + 1))
+    tell("judging", 0, len(windows))
+    results = baseline.judge(history, windows)
+    tell("judging", len(windows), len(windows))
+    return BacktestReport(
+        spec=spec,
+        rows=log.rows,
+        reference=baseline.reference,
+        reference_rows=baseline.rows,
+        reference_is_given=spec.reference is not None,
+        results=tuple(results),
+        incidents=_incidents(results, spec),
+        left_out=log.left_out,
+        faults=dict(baseline.faults),
+        window=alignment.width,
+    )
+
+
+def _reference(log: PredictionLog, spec: ModelSpec) -> tuple[int, int]:
+    """The declared period, or the first 14 days, or a third of a log of less than six weeks."""
+    first, last = int(log.at[0]), int(log.at[-1])
+    span = f"the log goes from {to_iso(first)} to {to_iso(last)}"
+    width = Alignment.of(spec, first).width
+    if spec.reference is not None and spec.reference.period is not None:
+        start, end = spec.reference.period
+        if end - start < width:
+            raise SpecError(
+                f"it is shorter than one window of {width // 3_600_000_000} h; give at least two weeks",
+                path="reference",
+            )
+        if not np.any((log.at >= start) & (log.at < end)):
+            raise SpecError(f"no row lies between {to_iso(start)} and {to_iso(end)}; {span}", path="reference")
+    else:
+        alignment = Alignment.of(spec, first)
+        days = min(_FIRST_DAYS * DAY, (last - first) // 3)
+        start = first
+        end = alignment.start(max(alignment.index(first + days), alignment.index(first) + 1))
+    if last < end:
+        raise DataError(
+            f"nothing is left to judge after the reference, which ends at {to_iso(end)}; {span}. "
+            "A backtest needs at least two windows, and says little with less than four weeks"
+        )
+    return start, end
+
+
+def _codecs(log: PredictionLog, reference_end: int, spec: ModelSpec) -> dict[str, NumericCodec]:
+    """The bins of every numeric column, from the reference's rows alone."""
+    rows = np.arange(int(np.searchsorted(log.at, reference_end)))
+    for each in spec.exclude:
+        rows = rows[(log.at[rows] < each.start) | (log.at[rows] >= each.end)]
+    codecs = {}
+    for columns, bins in ((log.outputs, SCORE_BINS), (log.features, QUANTILE_BINS)):
+        for name, column in columns.items():
+            if isinstance(column, NumericColumn):
+                codecs[name] = build_codec(_present(column, rows), bins=bins)
+    return codecs
+
+
+def _present(column: NumericColumn, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    values = column.values[rows]
+    return values if column.nulls is None else values[~column.nulls[rows]]
+
+
+def _profiles(
+    log: PredictionLog, alignment: Alignment, codecs: dict[str, NumericCodec]
+) -> Iterator[tuple[int, BucketProfile]]:
+    """The profile of every window that has rows. A window's profile is the sum of its buckets', bit for bit."""
+    indexes = (log.at + alignment.offset) // alignment.width
+    bounds = [0, *(np.flatnonzero(np.diff(indexes)) + 1).tolist(), log.rows]
+    for first, stop in pairwise(bounds):
+        rows = slice(first, stop)
+        profile = profile_rows(
+            stop - first,
+            features=_slice(log.features, rows),
+            binnings=codecs,
+            outputs=_slice(log.outputs, rows),
+            errors=0 if log.failed is None else int(np.count_nonzero(log.failed[rows])),
+            latency_seconds=None if log.latency_seconds is None else log.latency_seconds[rows],
+        )
+        yield alignment.start(alignment.index(int(log.at[first]))), profile
+
+
+def _slice(columns: Any, rows: slice) -> dict[str, Column]:
+    return {name: take(column, rows) for name, column in columns.items()}
+
+
+def _incidents(results: list[WindowResult], spec: ModelSpec) -> tuple[Incident, ...]:
+    book = IncidentBook(environment=spec.environment, model=spec.model)
+    incidents: dict[str, Incident] = {}
+    for result in results:
+        window = JudgedWindow(
+            start=result.window_start,
+            end=result.window_end,
+            at=result.window_end,
+            findings=result.findings,
+            states=result.judged,
+        )
+        book, transitions = advance(book, window)
+        incidents.update({transition.incident.id: transition.incident for transition in transitions})
+    return tuple(sorted(incidents.values(), key=lambda incident: incident.sequence))
