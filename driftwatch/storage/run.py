@@ -1,0 +1,248 @@
+"""Runs of monitors: exactly one effect a window, settings and data version, whoever does the work.
+
+A worker claims a run and holds a lease, by the database's clock; each claim has a higher fence. What it writes
+happens in the transaction in which :func:`finish` returned True.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, exists, func, or_, select, update
+
+from driftwatch.domain.instant import SECOND
+from driftwatch.storage.schema import monitor_runs, monitors
+from driftwatch.storage.upsert import insert
+
+__all__ = ["RunRow", "claim", "count_states", "extend", "finish", "insert_due", "latest_run", "list_results", "release"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run.
+
+    Attributes:
+        id: assigned by the store.
+        monitor_id: whose.
+        window_start: microseconds UTC, included.
+        window_end: excluded.
+        config_hash: which settings.
+        data_version: how many deltas the window held when it became due.
+        state: ``"due"``, ``"running"`` or ``"finished"``.
+        status: of a finished run, a `domain.signal.RunStatus`; else None.
+        attempt: how often it was claimed.
+        fence: of the newest claim.
+        owner: of the newest claim, or None.
+        lease_until: when the claim ends by the database's clock, or None.
+        backfill: the window was first evaluated so late that nobody is to be told.
+        due_at: not to be claimed before.
+        finished_at: microseconds UTC, or None.
+        n: rows judged.
+        result: the verdict in a compact form, or None.
+        last_error: why it failed, or None.
+    """
+
+    id: int
+    monitor_id: int
+    window_start: int
+    window_end: int
+    config_hash: str
+    data_version: int
+    state: str
+    status: str | None
+    attempt: int
+    fence: int
+    owner: str | None
+    lease_until: int | None
+    backfill: bool
+    due_at: int
+    finished_at: int | None
+    n: int
+    result: bytes | None
+    last_error: str | None
+
+
+_COLUMNS = tuple(monitor_runs.c[name] for name in RunRow.__dataclass_fields__)
+
+
+def insert_due(
+    conn: Connection,
+    monitor_id: int,
+    window_start: int,
+    window_end: int,
+    config_hash: str,
+    data_version: int,
+    *,
+    at: int,
+    backfill: bool = False,
+) -> int | None:
+    """Say that a window is due; returns the run's id, or None if this very run exists already."""
+    statement = (
+        insert(conn, monitor_runs)
+        .values(
+            monitor_id=monitor_id,
+            window_start=window_start,
+            window_end=window_end,
+            config_hash=config_hash,
+            data_version=data_version,
+            backfill=backfill,
+            due_at=at,
+        )
+        .on_conflict_do_nothing()
+        .returning(monitor_runs.c.id)
+    )
+    return conn.execute(statement).scalar()
+
+
+def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> RunRow | None:
+    """Take the oldest run that is due, or whose owner let its lease end.
+
+    Windows of one monitor are handed out in order: none while an earlier one is unfinished. Call it in a transaction
+    of its own and commit before the work starts.
+
+    Args:
+        conn: a writing connection.
+        owner: who asks; unique among processes.
+        now: the database's clock (`Store.now`).
+        lease_seconds: how long the claim lasts unless extended.
+    """
+    earlier = monitor_runs.alias("earlier")
+    open_to_all = or_(
+        and_(monitor_runs.c.state == "due", monitor_runs.c.due_at <= now),
+        and_(monitor_runs.c.state == "running", monitor_runs.c.lease_until < now),
+    )
+    in_order = ~exists().where(
+        earlier.c.monitor_id == monitor_runs.c.monitor_id,
+        earlier.c.state.in_(["due", "running"]),
+        or_(
+            earlier.c.window_end < monitor_runs.c.window_end,
+            and_(earlier.c.window_end == monitor_runs.c.window_end, earlier.c.id < monitor_runs.c.id),
+        ),
+    )
+    found = conn.execute(
+        select(monitor_runs.c.id)
+        .where(open_to_all, in_order)
+        .order_by(monitor_runs.c.window_end, monitor_runs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).scalar()
+    if found is None:
+        return None
+    row = conn.execute(
+        update(monitor_runs)
+        .where(monitor_runs.c.id == found)
+        .values(
+            state="running",
+            owner=owner,
+            fence=monitor_runs.c.fence + 1,
+            attempt=monitor_runs.c.attempt + 1,
+            lease_until=now + int(lease_seconds * SECOND),
+            started_at=now,
+        )
+        .returning(*_COLUMNS)
+    ).one()
+    return _row(row)
+
+
+def _held(run_id: int, owner: str, fence: int) -> tuple[Any, ...]:
+    held = monitor_runs.c
+    return (held.id == run_id, held.owner == owner, held.fence == fence, held.state == "running")
+
+
+def extend(conn: Connection, run_id: int, owner: str, fence: int, *, now: int, lease_seconds: float) -> bool:
+    """Keep a claim for longer; False if it was lost."""
+    until = now + int(lease_seconds * SECOND)
+    kept = conn.execute(update(monitor_runs).where(*_held(run_id, owner, fence)).values(lease_until=until))
+    return kept.rowcount == 1
+
+
+def finish(
+    conn: Connection,
+    run_id: int,
+    owner: str,
+    fence: int,
+    *,
+    at: int,
+    status: str,
+    n: int = 0,
+    result: bytes | None = None,
+    last_error: str | None = None,
+) -> bool:
+    """End a run. False if the claim was lost: then roll back, and write nothing of it.
+
+    Call it first in the transaction that writes findings, alerts and notifications.
+    """
+    ended = conn.execute(
+        update(monitor_runs)
+        .where(*_held(run_id, owner, fence))
+        .values(
+            state="finished",
+            status=status,
+            n=n,
+            result=result,
+            last_error=last_error,
+            finished_at=at,
+            lease_until=None,
+        )
+    )
+    return ended.rowcount == 1
+
+
+def release(conn: Connection, run_id: int, owner: str, fence: int, *, retry_at: int, last_error: str) -> bool:
+    """Give a run that failed back, to be claimed again from `retry_at` on; False if the claim was lost."""
+    given = conn.execute(
+        update(monitor_runs)
+        .where(*_held(run_id, owner, fence))
+        .values(state="due", owner=None, lease_until=None, due_at=retry_at, last_error=last_error)
+    )
+    return given.rowcount == 1
+
+
+def latest_run(conn: Connection, monitor_id: int) -> RunRow | None:
+    """The run of the newest window, in whatever state, or None before the first."""
+    row = conn.execute(
+        select(*_COLUMNS)
+        .where(monitor_runs.c.monitor_id == monitor_id)
+        .order_by(monitor_runs.c.window_end.desc(), monitor_runs.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _row(row)
+
+
+def list_results(conn: Connection, model_id: int, start: int, end: int) -> list[RunRow]:
+    """The newest finished run of every window that ends in (start, end], of all of a model's monitors, in order."""
+    newer = monitor_runs.alias("newer")
+    superseded = exists().where(
+        newer.c.monitor_id == monitor_runs.c.monitor_id,
+        newer.c.window_start == monitor_runs.c.window_start,
+        newer.c.window_end == monitor_runs.c.window_end,
+        newer.c.state == "finished",
+        newer.c.id > monitor_runs.c.id,
+    )
+    rows = conn.execute(
+        select(*_COLUMNS)
+        .join(monitors, monitors.c.id == monitor_runs.c.monitor_id)
+        .where(
+            monitors.c.model_id == model_id,
+            monitor_runs.c.state == "finished",
+            monitor_runs.c.window_end > start,
+            monitor_runs.c.window_end <= end,
+            ~superseded,
+        )
+        .order_by(monitor_runs.c.window_end, monitor_runs.c.monitor_id)
+    )
+    return [_row(row) for row in rows]
+
+
+def count_states(conn: Connection, monitor_ids: Sequence[int] | None = None) -> dict[str, int]:
+    """How many runs are due, running and finished, of some monitors or of all."""
+    statement = select(monitor_runs.c.state, func.count()).group_by(monitor_runs.c.state)
+    if monitor_ids is not None:
+        statement = statement.where(monitor_runs.c.monitor_id.in_(monitor_ids))
+    return {state: int(n) for state, n in conn.execute(statement)}
+
+
+def _row(row: Any) -> RunRow:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    values["result"] = None if values["result"] is None else bytes(values["result"])
+    return RunRow(**values)
