@@ -24,7 +24,7 @@ from driftwatch.monitors.history import History
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.profiles.bucket import BucketProfile, Column, NumericColumn, profile_rows
 from driftwatch.profiles.codec import QUANTILE_BINS, SCORE_BINS, NumericCodec, build_codec
-from driftwatch.service.prediction_log import LeftOut, PredictionLog, read_log, take
+from driftwatch.service.prediction_log import LeftOut, PredictionLog, read_log, take, training_end
 
 __all__ = ["BacktestReport", "Progress", "backtest"]
 
@@ -149,8 +149,9 @@ def backtest(source: Any, spec: ModelSpec, *, progress: Progress | None = None) 
 
 
 def _reference(log: PredictionLog, spec: ModelSpec) -> tuple[int, int]:
-    """The declared period, or the first 14 days, or a third of a log of less than six weeks."""
+    """The declared period or file, or the first 14 days, or a third of a log of less than six weeks."""
     first, last = int(log.at[0]), int(log.at[-1])
+    trained_until = training_end(spec)
     span = f"the log goes from {to_iso(first)} to {to_iso(last)}"
     width = Alignment.of(spec, first).width
     if spec.reference is not None and spec.reference.period is not None:
@@ -162,6 +163,8 @@ def _reference(log: PredictionLog, spec: ModelSpec) -> tuple[int, int]:
             )
         if not np.any((log.at >= start) & (log.at < end)):
             raise SpecError(f"no row lies between {to_iso(start)} and {to_iso(end)}; {span}", path="reference")
+    elif trained_until is not None:
+        start, end = first, trained_until + 1
     else:
         alignment = Alignment.of(spec, first)
         days = min(_FIRST_DAYS * DAY, (last - first) // 3)

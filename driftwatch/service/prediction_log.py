@@ -24,7 +24,7 @@ from driftwatch.service.arrow_column import (
     read_values,
 )
 
-__all__ = ["LeftOut", "PredictionLog", "read_log", "take"]
+__all__ = ["LeftOut", "PredictionLog", "read_log", "take", "training_end"]
 
 _EARLIEST = 0  # 1970
 _LATEST = 230 * 365 * DAY  # 2199
@@ -105,6 +105,9 @@ def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
     _check_columns(spec, table.column_names)
     if table.num_rows == 0:
         raise DataError("the log has no rows")
+    training = spec.reference.file if spec.reference is not None else None
+    if training is not None:
+        table = _after_training(training, table, spec)
     left_out: list[LeftOut] = []
     at = _role(table, spec.columns.timestamp, "columns.timestamp", lambda column: read_times(column, spec.zone))
     kinds = _feature_kinds(table, spec, left_out)
@@ -135,6 +138,42 @@ def _table(source: Any) -> pa.Table:
         if not hasattr(source, "__fspath__") and not isinstance(source, str):
             return pa.Table.from_pandas(source, preserve_index=False)
         return pc_csv.read_csv(source) if str(source).endswith(".csv") else pq.read_table(source)
+
+
+def _after_training(path: str, table: pa.Table, spec: ModelSpec) -> pa.Table:
+    """The rows of the training file, then those of the log; the log has to begin later."""
+    training = _table(path)
+    name = spec.columns.timestamp
+    if name not in training.column_names:
+        raise SpecError(
+            f"the training file has no column {name!r}. A backtest compares with a period: give rows with their times, "
+            "or reference: {start, end}",
+            path="reference.file",
+        )
+    times, later = (
+        _role(each, name, "columns.timestamp", lambda column: read_times(column, spec.zone))
+        for each in (training, table)
+    )
+    times, later = times[times != NO_TIME], later[later != NO_TIME]
+    if not len(times) or (len(later) and times.max() >= later.min()):
+        until = f" (its last row is of {to_iso(int(times.max()))})" if len(times) else ""
+        raise SpecError(f"the training file must end before the log begins{until}", path="reference.file")
+    try:
+        return pa.concat_tables([training.select(_shared(training, table)), table], promote_options="permissive")
+    except pa.ArrowInvalid as error:
+        raise SpecError(f"the training file does not fit the log: {error}", path="reference.file") from None
+
+
+def _shared(training: pa.Table, table: pa.Table) -> list[str]:
+    return [name for name in training.column_names if name in table.column_names]
+
+
+def training_end(spec: ModelSpec) -> int | None:
+    """The last time in the training file that is the reference, or None without one."""
+    if spec.reference is None or spec.reference.file is None:
+        return None
+    times = read_times(_table(spec.reference.file).column(spec.columns.timestamp), spec.zone)
+    return int(times.max())
 
 
 def _check_columns(spec: ModelSpec, names: list[str]) -> None:

@@ -1,12 +1,13 @@
 """Reading model.yaml: the one place where declarations enter as files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from driftwatch.errors import SpecError
-from driftwatch.monitors.spec import ModelSpec, parse_model_spec
+from driftwatch.monitors.spec import ModelSpec, Reference, parse_model_spec
 
 __all__ = ["load_model_spec", "read_documents"]
 
@@ -39,6 +40,8 @@ def read_documents(path: str | Path) -> list[dict[str, Any]]:
 def load_model_spec(path: str | Path) -> ModelSpec:
     """The one ``kind: model`` document of a file (other kinds beside it are left alone).
 
+    A training file is looked for beside the specification.
+
     Raises:
         SpecError: the file cannot be read, or holds none or several models, or a wrong key or value.
     """
@@ -48,4 +51,7 @@ def load_model_spec(path: str | Path) -> ModelSpec:
         parse_model_spec(documents[0])  # says which kind was expected
     if len(models) != 1:
         raise SpecError(f"expected one document of kind model, found {len(models)}", path=str(path))
-    return parse_model_spec(models[0])
+    spec = parse_model_spec(models[0])
+    if spec.reference is None or spec.reference.file is None:
+        return spec
+    return replace(spec, reference=Reference(file=str(Path(path).parent / spec.reference.file)))
