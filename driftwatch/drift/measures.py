@@ -72,12 +72,12 @@ def measure_values(method: str, reference: Values, current: Values) -> MeasureRe
     measure = measures[method]
     if not (len(reference) and len(current)):
         return _result(measure, Estimate(None), len(reference), len(current))
-    if measure.on_values is not None:
-        estimate = measure.on_values(reference, current)
-    elif measure.on_counts is not None:
-        estimate = measure.on_counts(*decile_counts(reference, current))
-    else:
-        estimate = Estimate(None)
+    estimate = Estimate(None)
+    with np.errstate(all="ignore"):  # what overflows is not finite, and is answered with None
+        if measure.on_values is not None:
+            estimate = measure.on_values(reference, current)
+        elif measure.on_counts is not None:
+            estimate = measure.on_counts(*decile_counts(reference, current))
     return _result(measure, estimate, len(reference), len(current))
 
 
@@ -93,12 +93,12 @@ def measure_distributions(method: str, reference: Distribution, current: Distrib
         raise ValueError("two distributions are measured in the same bins; rebin one of them first")
     if not (reference.n and current.n):
         return _result(measure, Estimate(None), reference.n, current.n)
-    if measure.on_distributions is not None:
-        estimate = measure.on_distributions(reference, current)
-    elif measure.on_counts is not None:
-        estimate = measure.on_counts(*binned.decile_counts(reference, current))
-    else:
-        estimate = Estimate(None)
+    estimate = Estimate(None)
+    with np.errstate(all="ignore"):
+        if measure.on_distributions is not None:
+            estimate = measure.on_distributions(reference, current)
+        elif measure.on_counts is not None:
+            estimate = measure.on_counts(*binned.decile_counts(reference, current))
     return _result(measure, estimate, reference.n, current.n)
 
 

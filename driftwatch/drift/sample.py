@@ -40,7 +40,7 @@ def wasserstein_distance(reference: Values, current: Values) -> Estimate:
 def wasserstein_distance_normalized(reference: Values, current: Values) -> Estimate:
     """The same in standard deviations (n) of the reference; not defined where that is 0 and something moved."""
     distance = wasserstein_distance(reference, current).value or 0.0
-    spread = float(np.std(reference))
+    spread = _spread(reference)
     if spread > 0:
         return Estimate(distance / spread)
     return Estimate(None if distance else 0.0)
@@ -61,7 +61,8 @@ def cramer_von_mises(reference: Values, current: Values) -> Estimate:
 
 def anderson_darling(reference: Values, current: Values) -> Estimate:
     """The normalised Anderson-Darling statistic with mid-ranks (``anderson_ksamp``; Scholz and Stephens, 1987)."""
-    if np.ptp(reference) == 0 and np.ptp(current) == 0 and reference[0] == current[0]:
+    constant = _spread(reference) == 0 and _spread(current) == 0 and reference[0] == current[0]
+    if constant or len(reference) + len(current) < 4:
         return Estimate(None)
     with warnings.catch_warnings():  # scipy warns where it cuts the p-value; it is said below
         warnings.simplefilter("ignore", UserWarning)
@@ -80,7 +81,7 @@ def mann_whitney(reference: Values, current: Values) -> Estimate:
 
 def welch_t(reference: Values, current: Values) -> Estimate:
     """Welch's t of reference less current, two-sided (``ttest_ind(equal_var=False)``)."""
-    if min(len(reference), len(current)) < 2 or (np.ptp(reference) == 0 and np.ptp(current) == 0):
+    if min(len(reference), len(current)) < 2 or (_spread(reference) == 0 and _spread(current) == 0):
         return Estimate(None)
     with warnings.catch_warnings():  # nearly equal values lose precision; scipy says so
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -91,14 +92,19 @@ def welch_t(reference: Values, current: Values) -> Estimate:
 
 def mean_shift(reference: Values, current: Values) -> Estimate:
     """Current mean less reference mean, in standard deviations (n) of the reference."""
-    spread = float(np.std(reference))
+    spread = _spread(reference)
     shift = float(np.mean(current) - np.mean(reference))
     return Estimate(shift / spread if spread > 0 else (None if shift else 0.0))
 
 
 def sd_ratio(reference: Values, current: Values) -> Estimate:
     """The natural logarithm of current over reference standard deviation (n); 0 without drift."""
-    before, after = float(np.std(reference)), float(np.std(current))
+    before, after = _spread(reference), _spread(current)
     if before == after:
         return Estimate(0.0)
     return Estimate(float(np.log(after / before)) if before > 0 and after > 0 else None)
+
+
+def _spread(values: Values) -> float:
+    """Standard deviation (n); 0 for a constant, which rounding would make a little more."""
+    return float(np.std(values)) if values.min() < values.max() else 0.0

@@ -13,6 +13,7 @@ from driftwatch.profiles.kernel import Tally, assign_bins, count_cells, count_ke
 from driftwatch.profiles.numeric import profile_numeric
 
 ANY_FLOAT = st.floats(width=64, allow_nan=True, allow_infinity=True)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 LATTICE = st.integers(-40, 40).map(lambda step: step / 4)
 VALUES = arrays(np.float64, st.integers(0, 300), elements=st.one_of(ANY_FLOAT, LATTICE, st.just(-0.0)))
 SAMPLES = st.one_of(
@@ -65,7 +66,7 @@ def test_the_kernels_agree_across_the_borders_of_their_blocks(size: int) -> None
     assert one.total == pytest.approx(other.total, rel=1e-12, abs=1e-9)
 
 
-@given(st.floats(-1e12, 1e12), st.integers(-40, 40), arrays(np.float64, 50, elements=st.floats(allow_nan=False)))
+@given(st.floats(-1e12, 1e12), st.integers(-40, 40), arrays(np.float64, 50, elements=FINITE))
 def test_a_cell_ends_at_its_upper_edge_and_nowhere_else(
     centre: float, exponent: int, values: NDArray[np.float64]
 ) -> None:
