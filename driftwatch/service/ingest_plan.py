@@ -1,0 +1,184 @@
+"""How a batch will be profiled: kinds, bins and bucket width, as far as they are registered when it is planned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from driftwatch.domain.instant import HOUR
+from driftwatch.domain.signal import ColumnKind
+from driftwatch.errors import SpecError
+from driftwatch.monitors.spec import ModelSpec, parse_model_spec
+from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, Column, NumericColumn
+from driftwatch.profiles.codec import NumericCodec
+from driftwatch.profiles.grid import KeyGrid
+from driftwatch.profiles.history import profile_buckets
+from driftwatch.service.batch import MAX_FEATURES, Batch, Fault, pack_column
+from driftwatch.service.binning import Binnings, read_binnings
+from driftwatch.service.output import as_kind, read_outputs
+from driftwatch.storage import registration
+from driftwatch.wire import Frame
+
+__all__ = ["Plan", "Registered", "plan_batch", "profile_batch", "read_registered"]
+
+_NO_VALUE = KeyGrid(0.0, 1.0)  # a column without one finite value so far: nothing is counted in any cell
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the store knows of a batch's model and version.
+
+    Attributes:
+        kinds: kind by feature of the version.
+        binnings: bins of the model's numeric columns.
+        spec: the model's declaration, or None.
+    """
+
+    kinds: Mapping[str, str]
+    binnings: Binnings
+    spec: ModelSpec | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A batch, and how it is profiled.
+
+    Attributes:
+        batch: without the columns that cannot be profiled.
+        binnings: registered bins, and grids for the columns that have none.
+        proposed: names of those columns.
+        outputs: by role.
+        width: of a bucket, microseconds.
+        profiles: by bucket, once they are made.
+    """
+
+    batch: Batch
+    binnings: Binnings
+    proposed: frozenset[str]
+    outputs: Mapping[str, Column]
+    width: int
+    profiles: Mapping[int, BucketProfile] | None = None
+
+
+def read_registered(conn: Connection, frame: Frame) -> Registered:
+    """What is known of a frame's model and version."""
+    model = registration.find_model(conn, frame.environment, frame.model)
+    if model is None:
+        return Registered({}, Binnings({}, {}), None)
+    version = registration.find_version(conn, model.id, frame.version)
+    features = registration.read_features(conn, version.id) if version else {}
+    kinds = {name: row.kind for name, row in features.items()}
+    return Registered(kinds, read_binnings(conn, model.id), _spec(model.spec))
+
+
+def plan_batch(batch: Batch, registered: Registered) -> Plan:
+    """Settle every column's kind and bins; columns of another kind than is registered are left out, with the reason."""
+    spec = registered.spec
+    batch = _declared(batch, spec.features.kinds() if spec else {})
+    batch = batch.without_features(_misfits(batch, registered.kinds))
+    outputs = read_outputs(batch.values(batch.frame.prediction), batch.score, spec.task if spec else None)
+    binnings = registered.binnings.propose((*batch.features.items(), *outputs.items()))
+    proposed = frozenset(binnings.grids.keys() - registered.binnings.grids.keys())
+    return Plan(batch, binnings, proposed, outputs, spec.bucket if spec else HOUR)
+
+
+def profile_batch(plan: Plan, *, fresh: NDArray[np.bool_] | None = None) -> Plan:
+    """The plan with its profiles.
+
+    Args:
+        plan: what to profile.
+        fresh: bool[k], the rows that count; all, if left out.
+    """
+    batch = plan.batch
+    rows = np.flatnonzero(fresh) if fresh is not None else np.arange(len(batch))
+    whole = len(rows) == len(batch)
+
+    def some(columns: Mapping[str, Column], chosen: NDArray[np.int64]) -> dict[str, Column]:
+        if whole and len(chosen) == len(batch):
+            return dict(columns)
+        return {name: _rows(column, chosen) for name, column in columns.items()}
+
+    numeric = [name for name, column in (*batch.features.items(), *plan.outputs.items()) if _is_numeric(column)]
+    binnings: dict[str, NumericCodec | KeyGrid] = dict.fromkeys(numeric, _NO_VALUE) | plan.binnings.of(numeric)
+    sampled = rows if batch.frame.sample_rate >= 1 else rows[_has_features(batch)[rows]]
+    together = len(sampled) == len(rows)
+    profiles = profile_buckets(
+        batch.at[rows],
+        plan.width,
+        features=some(batch.features, rows) if together else {},
+        binnings=binnings,
+        outputs=some(plan.outputs, rows),
+        errors=None if batch.errors is None else np.array([batch.errors[row] is not None for row in rows.tolist()]),
+        latency_seconds=None if batch.latency_seconds is None else batch.latency_seconds[rows],
+    )
+    if not together:
+        seen = profile_buckets(batch.at[sampled], plan.width, features=some(batch.features, sampled), binnings=binnings)
+        profiles = {
+            at: replace(profiled, features=seen[at].features if at in seen else {}) for at, profiled in profiles.items()
+        }
+    return replace(plan, profiles=profiles)
+
+
+def _spec(document: Mapping[str, object] | None) -> ModelSpec | None:
+    """The stored declaration; one that this release cannot read must not stop rows from coming in."""
+    if document is None:
+        return None
+    try:
+        return parse_model_spec(document)
+    except SpecError:
+        return None
+
+
+def _declared(batch: Batch, declared: Mapping[str, ColumnKind]) -> Batch:
+    """The batch with columns turned into the kind that the model declares, where their values allow it."""
+    features, kinds = dict(batch.features), dict(batch.kinds)
+    for name, kind in declared.items():
+        if name in features and kinds[name] is not kind and kind is not ColumnKind.EMBEDDING:
+            turned = as_kind(features[name], kind)
+            if turned is not None:
+                features[name], kinds[name] = turned, kind
+    return replace(batch, features=features, kinds=kinds)
+
+
+def _misfits(batch: Batch, registered: Mapping[str, str]) -> dict[str, Fault]:
+    room = MAX_FEATURES - len(registered)
+    faults: dict[str, Fault] = {}
+    for name, kind in batch.kinds.items():
+        if name not in registered:
+            room -= 1
+            if room < 0:
+                faults[name] = _fault(
+                    batch, name, f"a version has at most {MAX_FEATURES:,} features; this one is beyond them"
+                )
+        elif registered[name] != kind.value:
+            faults[name] = _fault(
+                batch, name, f"the feature is {registered[name]} in this version, and {kind.value} in this batch"
+            )
+    return faults
+
+
+def _fault(batch: Batch, name: str, reason: str) -> Fault:
+    return Fault(None, name, reason, pack_column(batch.frame.features[name]))
+
+
+def _has_features(batch: Batch) -> NDArray[np.bool_]:
+    """bool[k]: the rows of a sampled batch whose features the client kept."""
+    kept = np.zeros(len(batch), dtype=np.bool_)
+    for column in batch.features.values():
+        if isinstance(column, CategoricalColumn):
+            kept |= column.codes >= 0
+        else:
+            kept |= ~column.nulls if column.nulls is not None else True
+    return kept
+
+
+def _is_numeric(column: Column) -> bool:
+    return isinstance(column, NumericColumn)
+
+
+def _rows(column: Column, rows: NDArray[np.int64]) -> Column:
+    if isinstance(column, CategoricalColumn):
+        return CategoricalColumn(column.dictionary, column.codes[rows])
+    return NumericColumn(column.values[rows], None if column.nulls is None else column.nulls[rows])
