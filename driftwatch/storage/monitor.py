@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from driftwatch.storage.schema import monitors
 from driftwatch.storage.upsert import insert
 
-__all__ = ["MonitorRow", "disable_monitor", "find_monitor", "hash_of", "list_monitors", "put_monitor"]
+__all__ = ["MonitorRow", "disable_monitor", "find_monitor", "hash_of", "list_monitors", "lock_monitor", "put_monitor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ def list_monitors(conn: Connection, *, model_id: int | None = None, enabled: boo
     if enabled is not None:
         statement = statement.where(monitors.c.enabled.is_(enabled))
     return [MonitorRow(*row) for row in conn.execute(statement)]
+
+
+def lock_monitor(conn: Connection, monitor_id: int) -> None:
+    """Let nobody else say what is due for this monitor until the transaction ends."""
+    conn.execute(select(monitors.c.id).where(monitors.c.id == monitor_id).with_for_update())
 
 
 def disable_monitor(conn: Connection, monitor_id: int, *, at: int) -> None:

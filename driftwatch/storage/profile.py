@@ -19,6 +19,7 @@ __all__ = [
     "BucketRow",
     "Unfolded",
     "count_buckets",
+    "first_bucket",
     "fold",
     "insert_delta",
     "list_unfolded",
@@ -256,3 +257,16 @@ def watermark(conn: Connection, model_id: int) -> int | None:
         .join(model_versions, model_versions.c.id == profiles.c.version_id)
         .where(model_versions.c.model_id == model_id)
     ).scalar()
+
+
+def first_bucket(conn: Connection, model_id: int) -> int | None:
+    """The start of a model's oldest bucket, microseconds UTC, or None before its first row."""
+    oldest = [
+        conn.execute(
+            select(func.min(table.c.bucket_at))
+            .join(model_versions, model_versions.c.id == table.c.version_id)
+            .where(model_versions.c.model_id == model_id)
+        ).scalar()
+        for table in (profiles, profile_deltas)
+    ]
+    return min((at for at in oldest if at is not None), default=None)

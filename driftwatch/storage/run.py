@@ -4,17 +4,32 @@ A worker claims a run and holds a lease, by the database's clock; each claim has
 happens in the transaction in which :func:`finish` returned True.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import ormsgpack
+import zstandard
 from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
 from driftwatch.domain.instant import SECOND
 from driftwatch.storage.schema import monitor_runs, monitors
 from driftwatch.storage.upsert import insert
 
-__all__ = ["RunRow", "claim", "count_states", "extend", "finish", "insert_due", "latest_run", "list_results", "release"]
+__all__ = [
+    "RunRow",
+    "claim",
+    "claim_span",
+    "count_states",
+    "decode_result",
+    "encode_result",
+    "extend",
+    "finish",
+    "insert_due",
+    "latest_run",
+    "list_results",
+    "release",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,7 @@ class RunRow:
     last_error: str | None
 
 
+_PACK = ormsgpack.OPT_SERIALIZE_NUMPY
 _COLUMNS = tuple(monitor_runs.c[name] for name in RunRow.__dataclass_fields__)
 
 
@@ -142,6 +158,67 @@ def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> Ru
         .returning(*_COLUMNS)
     ).one()
     return _row(row)
+
+
+def claim_span(conn: Connection, owner: str, *, now: int, lease_seconds: float, limit: int) -> list[RunRow]:
+    """Take the run that :func:`claim` would take, and those of its monitor that follow it, at most `limit` in all.
+
+    Nobody else can be handed one of them meanwhile, since an earlier one is unfinished. They are judged in one go and
+    finished in order, each on its own fence.
+    """
+    head = claim(conn, owner, now=now, lease_seconds=lease_seconds)
+    if head is None:
+        return []
+    following = conn.execute(
+        select(monitor_runs.c.id, monitor_runs.c.state, monitor_runs.c.due_at, monitor_runs.c.lease_until)
+        .where(
+            monitor_runs.c.monitor_id == head.monitor_id,
+            monitor_runs.c.state.in_(["due", "running"]),
+            monitor_runs.c.id != head.id,
+        )
+        .order_by(monitor_runs.c.window_end, monitor_runs.c.id)
+        .limit(limit - 1)
+        .with_for_update()
+    ).all()
+    taken = []
+    for row in following:
+        if (row.due_at > now) if row.state == "due" else (row.lease_until >= now):
+            break
+        taken.append(row.id)
+    rows = conn.execute(
+        update(monitor_runs)
+        .where(monitor_runs.c.id.in_(taken))
+        .values(
+            state="running",
+            owner=owner,
+            fence=monitor_runs.c.fence + 1,
+            attempt=monitor_runs.c.attempt + 1,
+            lease_until=now + int(lease_seconds * SECOND),
+            started_at=now,
+        )
+        .returning(*_COLUMNS)
+    ).all()
+    return [head, *sorted((_row(row) for row in rows), key=lambda run: (run.window_end, run.id))]
+
+
+def encode_result(result: Mapping[str, Any]) -> bytes:
+    """A verdict (JSON-safe, ``summary`` and ``findings``) in the compact form of the `result` column."""
+    return zstandard.ZstdCompressor(level=3).compress(ormsgpack.packb({"v": 1, **result}, option=_PACK))
+
+
+def decode_result(payload: bytes) -> dict[str, Any]:
+    """Read what :func:`encode_result` wrote.
+
+    Raises:
+        ValueError: these bytes are no verdict, or one of a later release.
+    """
+    try:
+        result = ormsgpack.unpackb(zstandard.ZstdDecompressor().decompress(bytes(payload)))
+        if result.pop("v") != 1:
+            raise ValueError("a verdict of a later release cannot be read by this one")
+    except (KeyError, TypeError, AttributeError, zstandard.ZstdError) as error:
+        raise ValueError("these bytes are not a verdict") from error
+    return dict(result)
 
 
 def _held(run_id: int, owner: str, fence: int) -> tuple[Any, ...]:
