@@ -28,6 +28,7 @@ the specification the first 14 days are it, or a third of a shorter log. Realise
 are not part of this release: their lists are empty.
 """
 _LISTED = 12
+_PLAIN_WIDTH = 140  # into a file or a pipe
 _PERIODS = ("month",)
 
 
@@ -77,7 +78,7 @@ def _progress() -> "Iterator[Progress | None]":
 def _show(report: "BacktestReport") -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     start, end = report.reference
     console.print(f"[bold]{escape(report.spec.model)}[/]  {report.rows:,} rows", soft_wrap=True)
     how = "" if report.reference_is_given else "  (taken from the start of the log; declare one to choose it)"
@@ -105,8 +106,9 @@ def _show_columns(console: Any, report: "BacktestReport") -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
-    for heading in ("column", "signal", "windows", "alarms", "first alarm", "seen as", "largest effect"):
-        table.add_column(heading, justify="right" if heading in {"windows", "alarms", "largest effect"} else "left")
+    for heading in ("column", "signal", "windows", "alarms", "first alarm", "seen as", "effect"):
+        is_number = heading in {"windows", "alarms", "effect"}
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=heading == "first alarm")
     for row in _column_rows(report):
         table.add_row(*map(escape, row))
     console.print()
@@ -129,7 +131,17 @@ def _column_rows(report: "BacktestReport") -> list[tuple[str, ...]]:
         seen = ", ".join(kind.replace("_", " ") for kind, _ in kinds)
         when = f"{to_datetime(findings[0].window_start):%Y-%m-%d %H:%M}"
         windows = f"{judged[name]:,}" if name in judged else ""
-        rows.append((name, signal, windows, f"{len(findings):,}", when, seen, f"{effect:.2f}" if effect else ""))
+        rows.append(
+            (
+                name,
+                signal.replace("_", " "),
+                windows,
+                f"{len(findings):,}",
+                when,
+                seen,
+                f"{effect:.2f}" if effect else "",
+            )
+        )
     loud = {name for name, _ in alarms}
     quiet = sorted(name for name in judged if name not in loud)
     rows += [(name, "", f"{judged[name]:,}", "0", "", "", "") for name in quiet]
@@ -139,7 +151,8 @@ def _column_rows(report: "BacktestReport") -> list[tuple[str, ...]]:
 def _show_incidents(console: Any, report: "BacktestReport") -> None:
     months = report.days_monitored / 30
     rate = f", {len(report.incidents) / months:.1f} in 30 days" if months else ""
-    console.print(f"\n[bold]{len(report.incidents)} incidents[/]{rate}")
+    number = len(report.incidents)
+    console.print(f"\n[bold]{number or 'no'} incident{'' if number == 1 else 's'}[/]{rate if number else ''}")
     for incident in report.incidents[:_LISTED]:
         console.print(f"  {_incident_line(incident)}", soft_wrap=True)
     if len(report.incidents) > _LISTED:

@@ -3,6 +3,7 @@
 They need no calibration: each is something that the reference has never done itself.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.signal import Severity, Signal
-from driftwatch.monitors.history import ColumnKey, History
+from driftwatch.monitors.history import CategoricalHistory, ColumnKey, History, NumericHistory
 from driftwatch.monitors.verdict import Window
 
 __all__ = ["LEAST_ROWS", "ConditionBaseline", "fit_condition"]
@@ -22,7 +23,7 @@ LEAST_ROWS = 30
 _LOW_SHARE = 0.20
 _MONTH_DAYS = 28
 _CHANCE = 1e-6
-"""Probability below which a run of missing values is no accident of a column that often misses them."""
+"""Probability below which a run of missing values, or of the usual value, is no accident."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class ConditionBaseline:
         version: of the model, for findings.
         volume: median rows of a day and one window more; 0 where that cannot be said.
         missing_share: by column, its missing share over the reference.
+        modal_share: by column, the share of its most frequent value (or bin) among those present.
         frozen: columns that had one value for a whole day of the reference.
         vanished: columns that were missing throughout a window of the reference.
     """
@@ -42,6 +44,7 @@ class ConditionBaseline:
     version: str | None
     volume: float
     missing_share: dict[ColumnKey, float]
+    modal_share: dict[ColumnKey, float]
     frozen: frozenset[ColumnKey]
     vanished: frozenset[ColumnKey]
 
@@ -101,7 +104,7 @@ class ConditionBaseline:
         if key in self.frozen or self.missing_share[key] >= 1.0 or not history.rows.get(index):
             return None
         value, n = _only_value(history, key, index + 1)
-        if value is None or n < LEAST_ROWS:
+        if value is None or n < LEAST_ROWS or self.modal_share[key] ** n > _CHANCE:
             return None
         details = {"scale_buckets": history.alignment.per_day}
         return self._finding(window, Signal.QUALITY, name, "constant", (1.0, 1.0), n, Severity.WARNING, details)
@@ -141,6 +144,7 @@ def fit_condition(
     per_day = history.alignment.per_day
     sums = _trailing(history.vector(history.rows, first, stop), per_day + 1)
     shares: dict[ColumnKey, float] = {}
+    modal_shares: dict[ColumnKey, float] = {}
     frozen: set[ColumnKey] = set()
     vanished: set[ColumnKey] = set()
     for key in names:
@@ -148,13 +152,24 @@ def fit_condition(
         rows, missing = history.vector(column.rows, first, stop), history.vector(column.missing, first, stop)
         total = int(rows.sum())
         shares[key] = float(missing.sum() / total) if total else 1.0
+        modal_shares[key] = _modal_share(column, first, stop)
         ends = range(min(first + per_day, stop), stop + 1)
         if any(_only_value(history, key, end)[0] is not None for end in ends):
             frozen.add(key)
         if np.any((rows >= LEAST_ROWS) & (missing == rows)):
             vanished.add(key)
     volume = float(np.median(sums)) if len(sums) else 0.0
-    return ConditionBaseline(names, version, volume, shares, frozenset(frozen), frozenset(vanished))
+    return ConditionBaseline(names, version, volume, shares, modal_shares, frozenset(frozen), frozenset(vanished))
+
+
+def _modal_share(column: NumericHistory | CategoricalHistory, first: int, stop: int) -> float:
+    if isinstance(column, NumericHistory):
+        counts = column.counts(first, stop).sum(axis=0)
+        return float(counts.max() / counts.sum()) if counts.any() else 1.0
+    totals: Counter[str] = Counter()
+    for window in column.counts(first, stop):
+        totals.update(window)
+    return max(totals.values()) / totals.total() if totals.total() else 1.0
 
 
 def _only_value(history: History, key: ColumnKey, end: int) -> tuple[str | None, int]:
