@@ -87,6 +87,7 @@ def take_rows(frame: Frame, rows: NDArray[np.int64]) -> Frame:
     def pick(values: Sequence[Any] | None) -> list[Any] | None:
         return None if values is None else [values[place] for place in places]
 
+    envelope: dict[str, Any] = {name: pick(getattr(frame, name)) for name in _ENVELOPE}
     return Frame(
         batch_id=frame.batch_id,
         model=frame.model,
@@ -97,7 +98,7 @@ def take_rows(frame: Frame, rows: NDArray[np.int64]) -> Frame:
         sample_rate=frame.sample_rate,
         ids=[frame.ids[place] for place in places],
         at=np.frombuffer(frame.at, dtype="<i8")[rows].tobytes(),
-        **{name: pick(getattr(frame, name)) for name in _ENVELOPE},
+        **envelope,
         features={name: _take(column, rows) for name, column in frame.features.items()},
         tags={name: [values[place] for place in places] for name, values in frame.tags.items()},
     )
@@ -140,7 +141,8 @@ def _recode(column: FeatureColumn | None, n: int, places: dict[str, int]) -> NDA
     if column is None or column.codes is None or column.dictionary is None:
         return np.full(n, -1, dtype=np.int32)
     local = [places.setdefault(text, len(places)) for text in column.dictionary]
-    return np.array([*local, -1], dtype=np.int32)[np.frombuffer(column.codes, dtype="<i4")]
+    codes: NDArray[np.int32] = np.array([*local, -1], dtype=np.int32)[np.frombuffer(column.codes, dtype="<i4")]
+    return codes
 
 
 def _to_arrow(columns: BlockColumns) -> bytes:

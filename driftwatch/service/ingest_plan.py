@@ -101,7 +101,7 @@ def profile_batch(plan: Plan, *, fresh: NDArray[np.bool_] | None = None) -> Plan
         return {name: _rows(column, chosen) for name, column in columns.items()}
 
     numeric = [name for name, column in (*batch.features.items(), *plan.outputs.items()) if _is_numeric(column)]
-    binnings: dict[str, NumericCodec | KeyGrid] = dict.fromkeys(numeric, _NO_VALUE) | plan.binnings.of(numeric)
+    binnings: dict[str, NumericCodec | KeyGrid] = {**dict.fromkeys(numeric, _NO_VALUE), **plan.binnings.of(numeric)}
     sampled = rows if batch.frame.sample_rate >= 1 else rows[_has_features(batch)[rows]]
     together = len(sampled) == len(rows)
     profiles = profile_buckets(

@@ -76,7 +76,7 @@ def test_the_same_batch_again_stores_nothing_and_is_answered_as_before(store: St
 def test_the_same_id_with_other_content_is_refused_and_held(store: Store) -> None:
     send(store, frame_of())
     other = frame_of(n=3)
-    with pytest.raises(ConflictError, match="batch-1.*other content"):
+    with pytest.raises(ConflictError, match=r"batch-1.*other content"):
         send(store, other, content=b"other")
     assert stored(store) == 10
     (row,) = held(store)
@@ -261,7 +261,7 @@ def test_the_declaration_decides_bucket_and_kinds(store: Store) -> None:
     }
     with store.begin() as conn:
         registration.set_spec(conn, registration.ensure_model(conn, "production", "flights", at=NOW), spec)
-    features = {"zip": [10115, 80331.0, None], "flag": [True, False, None]}
+    features: dict[str, list[Any]] = {"zip": [10115, 80331.0, None], "flag": [True, False, None]}
     reply = send(store, frame_of(n=3, at=[NOON, NOON + 16 * MINUTE, NOON + 17 * MINUTE], features=features))
     assert not reply.quarantined
     buckets = profiles_of(store)

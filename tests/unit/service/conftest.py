@@ -1,6 +1,0 @@
-"""The tests of the service import their shared parts from this folder."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
