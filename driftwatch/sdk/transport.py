@@ -83,11 +83,11 @@ def open_transport(url: str, *, api_key: str | None, timeout_seconds: float) -> 
         from driftwatch.sdk.inbox import SqliteInbox
 
         return SqliteInbox(_sqlite_path(url), timeout_seconds=timeout_seconds)
-    if scheme in ("postgresql", "postgres"):
+    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         from driftwatch.sdk.inbox import PostgresInbox
 
         _need_psycopg()
-        return PostgresInbox(url, timeout_seconds=timeout_seconds)
+        return PostgresInbox(f"postgresql:{rest}", timeout_seconds=timeout_seconds)
     if scheme == "memory" and not rest:
         from driftwatch.sdk.memory import MemoryTransport
 

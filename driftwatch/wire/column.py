@@ -140,8 +140,10 @@ def _settle(values: Sequence[Any]) -> tuple[FeatureColumn, list[BadValue]]:
     counts: dict[str, int] = {}
     for value in values:
         kind = kind_of_type(type(value))
-        if kind is not None:
+        if kind is not None and value == value:  # noqa: PLR0124 - NaN among texts is how pandas says null
             counts[kind] = counts.get(kind, 0) + 1
+    if not counts:
+        return _pack_numeric(values)
     winner = max(counts, key=lambda kind: counts[kind])
     if winner == BOOLEAN and NUMERIC in counts:
         winner = NUMERIC
@@ -152,8 +154,9 @@ def _settle(values: Sequence[Any]) -> tuple[FeatureColumn, list[BadValue]]:
         kind = kind_of_type(type(value))
         if kind in fitting:
             kept.append(value)
-        else:
-            kept.append(None)
+            continue
+        kept.append(None)
+        if value == value:  # noqa: PLR0124 - NaN among texts is how pandas says null
             bad.append(BadValue(position, f"{_brief(value)} is {kind} in a column that is {winner}"))
     column, more = _PACK[winner](kept)
     return column, bad + more

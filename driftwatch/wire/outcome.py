@@ -35,7 +35,7 @@ class OutcomeFrame:
         dropped: what the client had to leave out since the last frame, by reason.
         ids: a text or None a row.
         request_ids: a text or None a row.
-        values: bool, int, float, str or None a row; None takes back an earlier outcome.
+        values: a bool, int, float or str a row.
         at: int64 little-endian bytes, microseconds UTC: when the outcome became known.
         raw: the frame as received, uncompressed.
     """
@@ -125,7 +125,7 @@ def decode_outcomes(body: bytes) -> OutcomeFrame:
     columns = read_columns(data)
     ids = read_values("id", columns.get("id"), n, TEXT) or [None] * n
     request_ids = read_values("request_id", columns.get("request_id"), n, TEXT) or [None] * n
-    values = read_values("value", columns.get("value"), n, SCALAR)
+    values = read_values("value", columns.get("value"), n, SCALAR - {type(None)})
     if values is None:
         raise FrameError("column 'value' is missing")
     nameless = next((i for i in range(n) if not ids[i] and not request_ids[i]), None)

@@ -173,7 +173,7 @@ def _read_outcome(row: Mapping[str, Any], now: int | None) -> dict[str, Any]:
     if given["id"] is None and given["request_id"] is None:
         raise ValueError("neither an id nor a request_id")
     value = row.get("value")
-    if not isinstance(value, str | int | float | None):
+    if not isinstance(value, str | int | float):
         raise ValueError(f"the value {_brief(value)} is no number, text or boolean")  # noqa: TRY004 - a fault of the data
     if isinstance(value, str):
         value = clean_text(value)
