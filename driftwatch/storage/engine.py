@@ -9,12 +9,19 @@ from typing import Any, Self
 
 import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 from driftwatch._optional import require
 from driftwatch.errors import StoreError
 
-__all__ = ["Database", "advice"]
+__all__ = ["Database"]
 
 _BUSY_SECONDS = 30
 _WRITE = "driftwatch_write"
@@ -53,7 +60,7 @@ class Database:
             raise RuntimeError("this thread already writes: pass its connection on instead of opening a second one")
         self._writing.active = True
         try:
-            with self._queue(), self._explained(), self.engine.connect() as plain:
+            with self._queue(), self.explained(), self.engine.connect() as plain:
                 conn = self.writing(plain)
                 with conn.begin():
                     yield conn
@@ -67,7 +74,7 @@ class Database:
         Raises:
             StoreError: the database cannot be reached.
         """
-        with self._explained(), self.engine.connect() as conn:
+        with self.explained(), self.engine.connect() as conn:
             if self.dialect == "postgresql":
                 conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with conn.begin():
@@ -108,11 +115,14 @@ class Database:
             yield
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
+        """Turn what the database refuses into a `StoreError` with advice; mistakes in our own SQL stay as they are."""
         try:
             yield
-        except (OperationalError, InterfaceError, InternalError) as error:
-            raise StoreError(f"{self}: {advice(self, error)}") from error
+        except DBAPIError as error:
+            if isinstance(error, IntegrityError | ProgrammingError | DataError | NotSupportedError):
+                raise
+            raise StoreError(f"{self}: {_advice(self, error)}") from error
 
 
 def _parse(url: str) -> URL:
@@ -139,13 +149,6 @@ def _dumps(value: Any) -> str:
 
 
 def _sqlite_engine(url: URL, path: Path) -> Engine:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"{path}: the folder {path.parent} cannot be made ({error.strerror}). "
-            "Choose another file with DRIFTWATCH_STORE, or make the folder and give this user the right to write in it."
-        ) from error
     engine = create_engine(
         url,
         connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None},
@@ -153,10 +156,24 @@ def _sqlite_engine(url: URL, path: Path) -> Engine:
         json_deserializer=orjson.loads,
     )
 
+    @event.listens_for(engine, "do_connect")
+    def _make_folder(*_: object) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{path}: the folder {path.parent} cannot be made ({error.strerror}). Choose another file with "
+                "DRIFTWATCH_STORE, or make the folder and give this user the right to write in it."
+            ) from error
+
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            connection.close()
+            raise
 
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
@@ -191,8 +208,7 @@ def _postgresql_engine(url: URL) -> Engine:
     )
 
 
-def advice(database: Database, error: DBAPIError) -> str:
-    """What the database said, and what to do about it."""
+def _advice(database: Database, error: DBAPIError) -> str:
     reason = str(error.orig).strip().splitlines()[0] if error.orig is not None else str(error)
     if database.path is None:
         return f"{reason}. Check that PostgreSQL runs there, that the database exists and that this user may use it."

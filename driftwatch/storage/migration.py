@@ -9,11 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from driftwatch._layout import bundled_dir
 from driftwatch.errors import SchemaVersionError, StoreError
-from driftwatch.storage.engine import Database, advice
+from driftwatch.storage.engine import Database
 
 __all__ = ["HEAD", "check", "revision", "upgrade"]
 
@@ -72,13 +71,10 @@ def upgrade(database: Database) -> Path | None:
         found = revision(conn)
     if found == HEAD:
         return None
-    with _in_process:
-        try:
-            if database.path is not None:
-                return _upgrade_sqlite(database)
-            _upgrade_postgresql(database)
-        except (OperationalError, InterfaceError, InternalError) as error:
-            raise StoreError(f"{database}: {advice(database, error)}") from error
+    with _in_process, database.explained():
+        if database.path is not None:
+            return _upgrade_sqlite(database)
+        _upgrade_postgresql(database)
     return None
 
 

@@ -8,10 +8,20 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select, update
 
-from driftwatch.storage.schema import monitors
+from driftwatch.storage.registration import ModelRow
+from driftwatch.storage.schema import models, monitors
 from driftwatch.storage.upsert import insert
 
-__all__ = ["MonitorRow", "disable_monitor", "find_monitor", "hash_of", "list_monitors", "lock_monitor", "put_monitor"]
+__all__ = [
+    "MonitorRow",
+    "disable_monitor",
+    "find_model",
+    "find_monitor",
+    "hash_of",
+    "list_monitors",
+    "lock_monitor",
+    "put_monitor",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,14 @@ def list_monitors(conn: Connection, *, model_id: int | None = None, enabled: boo
     if enabled is not None:
         statement = statement.where(monitors.c.enabled.is_(enabled))
     return [MonitorRow(*row) for row in conn.execute(statement)]
+
+
+def find_model(conn: Connection, monitor_id: int) -> ModelRow | None:
+    """The model that a monitor watches, or None."""
+    row = conn.execute(
+        select(models).join(monitors, monitors.c.model_id == models.c.id).where(monitors.c.id == monitor_id)
+    ).one_or_none()
+    return None if row is None else ModelRow(row.id, row.environment, row.name, row.spec, row.created_at)
 
 
 def lock_monitor(conn: Connection, monitor_id: int) -> None:

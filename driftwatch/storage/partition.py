@@ -4,6 +4,7 @@ A partition is made as a table of its own and then attached, which keeps nobody 
 There is no default partition: rows without one are refused, and retention drops whole partitions.
 """
 
+import re
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from driftwatch.errors import StoreError
 from driftwatch.storage.engine import Database
 from driftwatch.storage.schema import PARTITIONED
 
-__all__ = ["AHEAD", "LIMIT", "ensure", "list_partitions", "month_of", "months_ahead", "months_of"]
+__all__ = ["AHEAD", "LIMIT", "ensure", "list_partitions", "month_of", "months_ahead", "months_between", "months_of"]
 
 AHEAD = 2
 """How many months after the current one have partitions ahead of need."""
@@ -44,9 +45,31 @@ def months_of(instants: Iterable[int]) -> set[str]:
 
 def months_ahead(now: int, *, ahead: int = AHEAD) -> list[str]:
     """The month before `now`, its own, and `ahead` more."""
-    moment = to_datetime(now)
-    first = moment.year * 12 + moment.month - 2
-    return [f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(first, first + ahead + 2)]
+    current = _number(month_of(now))
+    return [_month(number) for number in range(current - 1, current + ahead + 1)]
+
+
+def months_between(first: str, last: str) -> list[str]:
+    """Every month from `first` to `last`, both included.
+
+    Raises:
+        ValueError: one of them is not a month, or the last is before the first.
+    """
+    start, end = _number(first), _number(last)
+    if end < start:
+        raise ValueError(f"{last} is before {first}")
+    return [_month(number) for number in range(start, end + 1)]
+
+
+def _number(month: str) -> int:
+    match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", month, re.ASCII)
+    if match is None:
+        raise ValueError(f"{month!r} is not a month")
+    return int(match[1]) * 12 + int(match[2]) - 1
+
+
+def _month(number: int) -> str:
+    return f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
 def list_partitions(conn: Connection) -> list[str]:
@@ -56,7 +79,10 @@ def list_partitions(conn: Connection) -> list[str]:
     names = {
         name
         for (name,) in conn.execute(
-            text("SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relkind = 'r'")
+            text(
+                "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+                "WHERE c.relkind = 'r' AND c.relnamespace = to_regnamespace(current_schema())"
+            )
         )
     }
     tables = list(PARTITIONED)
@@ -76,6 +102,7 @@ def ensure(database: Database, months: Iterable[str]) -> list[str]:
         The months that were made now.
 
     Raises:
+        ValueError: a text that is not a month.
         StoreError: too many months, or a lock that was not to be had in 5 seconds.
     """
     if database.dialect != "postgresql":
@@ -83,6 +110,8 @@ def ensure(database: Database, months: Iterable[str]) -> list[str]:
     with _guard:
         known = _known.setdefault(database, set())
     missing = sorted(set(months) - known)
+    for month in missing:
+        _number(month)
     if not missing:
         return []
     with database.begin() as conn:
@@ -117,8 +146,7 @@ def _make(conn: Connection, table: str, month: str) -> None:
 
 
 def _bounds(month: str, unit: str) -> tuple[int, int]:
-    year, number = (int(part) for part in month.split("-"))
-    start = from_datetime(datetime(year, number, 1, tzinfo=UTC))
-    end = from_datetime(datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC))
+    number = _number(month)
+    start, end = (from_datetime(datetime(each // 12, each % 12 + 1, 1, tzinfo=UTC)) for each in (number, number + 1))
     size = DAY if unit == "day" else 1
     return start // size, end // size
