@@ -21,7 +21,7 @@ from driftwatch.service.output import as_kind, read_outputs
 from driftwatch.storage import registration
 from driftwatch.wire import Frame
 
-__all__ = ["Plan", "Registered", "plan_batch", "profile_batch", "read_registered"]
+__all__ = ["Plan", "Registered", "plan_batch", "profile_batch", "read_registered", "read_spec"]
 
 _NO_VALUE = KeyGrid(0.0, 1.0)  # a column without one finite value so far: nothing is counted in any cell
 
@@ -70,7 +70,7 @@ def read_registered(conn: Connection, frame: Frame) -> Registered:
     version = registration.find_version(conn, model.id, frame.version)
     features = registration.read_features(conn, version.id) if version else {}
     kinds = {name: row.kind for name, row in features.items()}
-    return Registered(kinds, read_binnings(conn, model.id), _spec(model.spec))
+    return Registered(kinds, read_binnings(conn, model.id), read_spec(model.spec))
 
 
 def plan_batch(batch: Batch, registered: Registered) -> Plan:
@@ -121,7 +121,7 @@ def profile_batch(plan: Plan, *, fresh: NDArray[np.bool_] | None = None) -> Plan
     return replace(plan, profiles=profiles)
 
 
-def _spec(document: Mapping[str, object] | None) -> ModelSpec | None:
+def read_spec(document: Mapping[str, object] | None) -> ModelSpec | None:
     """The stored declaration; one that this release cannot read must not stop rows from coming in."""
     if document is None:
         return None
