@@ -1,0 +1,127 @@
+"""What the reference's own windows say about one column at one scale."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.drift.rule.baseline import Baseline, Windows
+from driftwatch.drift.rule.components import (
+    Statistic,
+    categorical_statistics,
+    missing_statistics,
+    numeric_statistics,
+)
+from driftwatch.drift.rule.constants import LEAST_ROWS
+from driftwatch.drift.rule.ladder import Ladder
+from driftwatch.drift.rule.series import Series
+from driftwatch.drift.rule.variation import Excess
+
+__all__ = ["ClassSample", "ScaleSample", "autocorrelation", "presence", "sample_scale"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+_LEAST_PAIRS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassSample:
+    """One class over the reference windows with enough rows.
+
+    Attributes:
+        statistic: of k windows.
+        n: float64[k], their rows.
+        folds: int64[k], the fold that each ends in.
+        excess: what natural variation is estimated from.
+    """
+
+    statistic: Statistic
+    n: Floats
+    folds: NDArray[np.int64]
+    excess: Excess
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScaleSample:
+    """One column's reference windows at one scale.
+
+    Attributes:
+        classes: by class.
+        largest_distance: of Kolmogorov-Smirnov (total variation for categories) over them.
+        largest_novel_share: of rows with values that no other fold had.
+        largest_missing_share: of missing rows.
+    """
+
+    classes: Mapping[str, ClassSample]
+    largest_distance: float
+    largest_novel_share: float
+    largest_missing_share: float
+
+
+def presence(series: Series) -> NDArray[np.int64]:
+    """int64[T, 2], missing and non-missing rows of each bucket."""
+    return np.stack((series.missing, series.counts.sum(axis=1)), axis=1)
+
+
+def sample_scale(series: Series, values: Baseline, missing: Baseline, scale: int) -> ScaleSample:
+    """Compare the reference with itself at one scale.
+
+    Args:
+        series: the column.
+        values: baseline of its cells.
+        missing: baseline of its missing and non-missing rows.
+        scale: buckets; the reference has at least twice as many.
+    """
+    ladder = values.ladder
+    size = ladder.n_reference
+    windows = values.reference_windows(series.counts[:size], scale)
+    present = missing.reference_windows(presence(series)[:size], scale)
+    enough = windows.n >= LEAST_ROWS
+    classes: dict[str, ClassSample] = {}
+    if series.scores is not None:
+        numeric = numeric_statistics(windows, series.scores)
+        distance = numeric.distance
+        for kind, statistic in (("V", numeric.location), ("S", numeric.spread), ("R", numeric.shape)):
+            classes[kind] = _class_sample(statistic, numeric.location.signed, windows, ladder, scale)
+    else:
+        categorical = categorical_statistics(windows)
+        distance = categorical.distance
+        classes["C"] = _class_sample(categorical.mix, np.sqrt(categorical.mix.x), windows, ladder, scale)
+    absent = missing_statistics(present)
+    classes["M"] = _class_sample(absent.share, absent.p, present, ladder, scale)
+    novel = np.concatenate(([0], np.cumsum(series.novel[:size])))
+    shares = (novel[windows.ends + 1] - novel[windows.ends + 1 - scale]) / np.maximum(windows.n, 1.0)
+    return ScaleSample(
+        classes,
+        float(distance[enough].max(initial=0.0)),
+        float(shares[enough].max(initial=0.0)),
+        float(absent.p[present.n >= LEAST_ROWS].max(initial=0.0)),
+    )
+
+
+def _class_sample(statistic: Statistic, track: Floats, windows: Windows, ladder: Ladder, scale: int) -> ClassSample:
+    enough = windows.n >= LEAST_ROWS
+    kept = Statistic(
+        statistic.x[enough], statistic.v[enough], statistic.s2[enough], statistic.signed[enough], statistic.tail[enough]
+    )
+    folds = ladder.folds()[windows.ends[enough]]
+    step = 1 if scale < ladder.period else max(1, scale // 4)
+    lag = max(1, round(max(scale, ladder.calendar.per_day) / step))
+    correlation = autocorrelation(track, enough, lag)
+    mean_v = float(kept.v.mean()) if len(kept.v) else 0.0
+    return ClassSample(kept, windows.n[enough], folds, Excess(kept.x - kept.v, mean_v, folds, correlation))
+
+
+def autocorrelation(track: Floats, known: NDArray[np.bool_], lag: int) -> float:
+    """Correlation of a series with itself `lag` windows later, clipped to [0, .9]; 0 from five pairs or fewer."""
+    if len(track) <= lag:
+        return 0.0
+    pairs = known[:-lag] & known[lag:]
+    if int(pairs.sum()) <= _LEAST_PAIRS:
+        return 0.0
+    first, second = track[:-lag][pairs], track[lag:][pairs]
+    first, second = first - first.mean(), second - second.mean()
+    spread = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    return float(np.clip((first * second).sum() / spread, 0.0, 0.9)) if spread > 0 else 0.0

@@ -1,0 +1,83 @@
+"""Volume: a window with far fewer rows than usual gives no verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.drift.rule.constants import VOLUME_SHARE
+from driftwatch.drift.rule.ladder import Ladder
+
+__all__ = ["VolumeGate"]
+
+_RECENT_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VolumeGate:
+    """The usual rows of a column's windows.
+
+    Attributes:
+        ladder: the rung.
+        scales: buckets, ascending.
+        usual: float64[S, P], the reference's median rows of windows that end in each slot. Windows of a cycle or more
+            share one median; where the reference is shorter than the window, its own rows.
+    """
+
+    ladder: Ladder
+    scales: tuple[int, ...]
+    usual: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.int64], ladder: Ladder, scales: Sequence[int]) -> "VolumeGate":
+        """From the reference's rows per bucket, int64[R]."""
+        usual = [_usual(rows, ladder, scale) for scale in scales]
+        return cls(ladder, tuple(scales), np.array(usual))
+
+    def low(self, rows: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """bool[S, N], windows with less than a fifth of their usual rows.
+
+        Usual is the smaller of the reference's median and that of the windows of the same slot in the 28 days before:
+        a lasting fall of traffic must not silence the rule for good.
+
+        Args:
+            rows: int64[T], all rows per bucket, the reference first.
+            ends: int64[N], last bucket of the windows; those that begin before the axis are not low.
+        """
+        running = np.concatenate(([0], np.cumsum(rows)))
+        slots = self.ladder.slots(0, len(rows))[ends]
+        result = np.zeros((len(self.scales), len(ends)), dtype=np.bool_)
+        for place, scale in enumerate(self.scales):
+            complete = ends + 1 >= scale
+            taken = running[ends + 1] - running[np.maximum(ends + 1 - scale, 0)]
+            usual = np.minimum(self.usual[place, slots], self._recent(running, ends, scale))
+            result[place] = complete & (taken < VOLUME_SHARE * usual)
+        return result
+
+    def _recent(self, running: NDArray[np.int64], ends: NDArray[np.int64], scale: int) -> NDArray[np.float64]:
+        """float64[N], median rows of the earlier windows of the last 28 days, infinite where there are none."""
+        cycles = _RECENT_DAYS * self.ladder.calendar.per_day // self.ladder.period
+        earlier = ends[:, None] - self.ladder.period * np.arange(1, cycles + 1)
+        start = earlier + 1 - scale
+        taken = (running[np.maximum(earlier + 1, 0)] - running[np.maximum(start, 0)]).astype(np.float64)
+        taken[start < 0] = np.nan
+        known = ~np.isnan(taken).all(axis=1)
+        median = np.full(len(ends), np.inf)
+        if known.any():
+            median[known] = np.nanmedian(taken[known], axis=1)
+        return median
+
+
+def _usual(rows: NDArray[np.int64], ladder: Ladder, scale: int) -> NDArray[np.float64]:
+    """float64[P] of one scale."""
+    running = np.concatenate(([0], np.cumsum(rows)))
+    if scale > len(rows):
+        return np.full(ladder.period, float(running[-1]))
+    taken = running[scale:] - running[:-scale]
+    usual = np.full(ladder.period, float(np.median(taken)))
+    if scale < ladder.period:
+        slots = ladder.slots(scale - 1, len(rows))
+        for slot in np.unique(slots):
+            usual[slot] = np.median(taken[slots == slot])
+    return usual
