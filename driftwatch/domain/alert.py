@@ -13,18 +13,17 @@ from driftwatch.domain.signal import Severity, Signal
 
 __all__ = ["Alert", "AlertKey", "AlertState", "effect_size"]
 
-# Effect sizes that lie between 0 and 1 and so rank columns of any unit against one another.
-_BOUNDED = frozenset(
-    {
-        "kolmogorov_smirnov",
-        "total_variation_distance",
-        "jensen_shannon_distance",
-        "hellinger_distance",
-        "l_infinity_distance",
-        "missing_share_change",
-        "novel_share",
-    }
+# The distance that speaks for a finding: the first that it has. All lie between 0 and 1, so that columns of any unit
+# can be ranked against one another. A distance of bins comes after Kolmogorov-Smirnov: few rows in many bins are far
+# from anything.
+_DISTANCES = (
+    "kolmogorov_smirnov",
+    "total_variation_distance",
+    "jensen_shannon_distance",
+    "hellinger_distance",
+    "l_infinity_distance",
 )
+_SHARES = ("missing_share_change", "novel_share")
 
 
 class AlertState(StrEnum):
@@ -109,7 +108,7 @@ class Alert:
 
     @property
     def effect(self) -> float:
-        """The largest bounded effect size of the peak, 0 to 1; without one the largest of any kind."""
+        """The size of the peak; see :func:`effect_size`."""
         return effect_size(self.peak)
 
     @property
@@ -163,6 +162,12 @@ class Alert:
 
 
 def effect_size(finding: Finding) -> float:
-    """The largest bounded effect size of a finding; without one the largest of any kind; 0 without any."""
-    bounded = [abs(value) for method, value in finding.effect.items() if method in _BOUNDED]
-    return max(bounded or [abs(value) for value in finding.effect.values()], default=0.0)
+    """How large a finding is, 0 to 1: its leading distance or the change of a share, whichever is larger.
+
+    Without any of them the largest effect of whatever kind; 0 without any.
+    """
+    distance = next((abs(finding.effect[method]) for method in _DISTANCES if method in finding.effect), None)
+    sizes = [abs(finding.effect[method]) for method in _SHARES if method in finding.effect]
+    if distance is not None:
+        sizes.append(distance)
+    return max(sizes or [abs(value) for value in finding.effect.values()], default=0.0)

@@ -15,6 +15,7 @@ from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.profiles.bucket import BucketProfile
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.queries import format as written
+from driftwatch.service.binning import read_binnings
 from driftwatch.storage import profile, registration
 from driftwatch.storage.registration import ModelRow
 
@@ -132,16 +133,13 @@ class ModelJudge:
             return _moved_most(column, *spans, is_private=finding.column in self.spec.pii)
         return ""
 
-    def _codecs(self, conn: Connection) -> dict[str, NumericCodec]:
-        return {
-            column: codec
-            for column, payload in registration.read_codecs(conn, self.model.id).items()
-            if (codec := _codec(payload)) is not None
-        }
+    def _codecs(self, conn: Connection) -> Mapping[str, NumericCodec]:
+        return read_binnings(conn, self.model.id).codecs
 
     def _codecs_grew(self, conn: Connection, history: History) -> bool:
-        waiting = [key for key, why in history.faults.items() if "codec" in why]
-        return bool(waiting) and self._codecs(conn).keys() != history.codecs.keys()
+        """Whether a column that could not be read for want of a codec has one now."""
+        waiting = {key[1] for key, why in history.faults.items() if "codec" in why}
+        return bool(waiting) and not waiting.isdisjoint(self._codecs(conn))
 
     def _replace(self, conn: Connection, history: History, version_ids: Sequence[int], first: int, stop: int) -> None:
         for index in range(first, stop):
@@ -154,13 +152,6 @@ class ModelJudge:
                     history.add(bucket.bucket_at, BucketProfile.from_bytes(payload))
                 index = history.alignment.index(bucket.bucket_at)
                 self.versions[index] = self.versions.get(index, 0) + bucket.data_version
-
-
-def _codec(payload: bytes) -> NumericCodec | None:
-    try:
-        return NumericCodec.from_bytes(payload)
-    except ValueError:
-        return None
 
 
 def _spans(indexes: Sequence[int]) -> list[tuple[int, int]]:

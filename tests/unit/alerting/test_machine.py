@@ -16,7 +16,12 @@ JUDGED = {"temp": "judged", "wind": "judged", "carrier": "judged"}
 
 
 def finding(
-    hour: int, column: str | None, *, severity: Severity = Severity.WARNING, effect: float = 0.3, **changes: Any
+    hour: int,
+    column: str | None,
+    *,
+    severity: Severity = Severity.WARNING,
+    effect: float | dict[str, float] = 0.3,
+    **changes: Any,
 ) -> Finding:
     start = START + hour * HOUR
     fields: dict[str, Any] = {
@@ -29,7 +34,7 @@ def finding(
         "kind": "location",
         "value": 5.0,
         "threshold": 3.0,
-        "effect": {"kolmogorov_smirnov": effect},
+        "effect": {"kolmogorov_smirnov": effect} if isinstance(effect, float) else effect,
         "n": 100,
     }
     return Finding(**(fields | changes))
@@ -85,6 +90,20 @@ def test_alarms_of_one_model_merge_into_one_incident_led_by_the_largest_effect()
     assert book.current.title == "Drift in flights: temp, carrier, wind"
     assert told(transitions) == [("opened", "first")]
     assert [transition.kind for transition in transitions] == ["opened", "updated"]
+
+
+def test_few_rows_in_many_bins_do_not_lead() -> None:
+    noise = {"kolmogorov_smirnov": 0.1, "total_variation_distance": 0.68, "jensen_shannon_distance": 0.7}
+    book, _ = play(
+        hour(
+            0,
+            finding(0, "temp", effect=noise),
+            finding(0, "carrier", effect={"total_variation_distance": 0.3}),
+            finding(0, "wind", effect={"kolmogorov_smirnov": 0.01, "missing_share_change": 0.5}),
+        )
+    )
+    assert book.current is not None
+    assert book.current.columns == ("wind", "carrier", "temp")
 
 
 def test_an_important_feature_leads_a_larger_effect() -> None:

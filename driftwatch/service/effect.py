@@ -1,0 +1,178 @@
+"""What a judged window does to the store: result, findings, alerts, incidents and messages, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from driftwatch.alerting.book import IncidentBook, JudgedWindow
+from driftwatch.alerting.machine import Transition, advance
+from driftwatch.domain.signal import RunStatus
+from driftwatch.monitors.baseline import WindowResult
+from driftwatch.service.judging import ModelJudge
+from driftwatch.service.wording import Context, compose
+from driftwatch.storage import alert, finding, incident, notification, receiver, run
+from driftwatch.storage.run import RunRow
+
+__all__ = ["Failure", "LostClaimError", "write_effects", "write_failures"]
+
+_DEPLOYMENT = "default"
+_TREND = 24
+_DISTANCES = ("kolmogorov_smirnov", "total_variation_distance", "jensen_shannon_distance")
+
+
+class LostClaimError(Exception):
+    """Another worker has taken the work over: roll back; it will do all of it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A window that could not be judged, and why. It moves no alert: not to be judged is not to be well.
+
+    Attributes:
+        reason: for people.
+        status: error, or partial for a window that was not meant to be judged.
+    """
+
+    reason: str
+    status: RunStatus = RunStatus.ERROR
+
+
+def write_failures(conn: Connection, runs: Sequence[RunRow], failure: Failure, *, owner: str, now: int) -> None:
+    """Finish runs that could not be judged.
+
+    Raises:
+        LostClaimError: a claim is another worker's now.
+    """
+    for row in runs:
+        _fail(conn, row, failure, owner=owner, now=now)
+
+
+def write_effects(
+    conn: Connection,
+    judge: ModelJudge,
+    verdicts: Sequence[tuple[RunRow, WindowResult | Failure]],
+    *,
+    owner: str,
+    now: int,
+    public_url: str,
+) -> list[Transition]:
+    """Finish runs in the order of their windows, with everything that follows from them.
+
+    Args:
+        conn: a writing connection; the caller commits, or rolls back on any exception.
+        judge: whose windows they are.
+        verdicts: claimed runs of one model and what came of them.
+        owner: who claimed them.
+        now: the database's clock.
+        public_url: for the links in messages.
+
+    Returns:
+        What changed.
+
+    Raises:
+        LostClaimError: a claim is another worker's now.
+    """
+    model_id = judge.model.id
+    stored, revision = incident.read_book(conn, model_id, _DEPLOYMENT)
+    book = IncidentBook.from_dict(stored) if stored is not None else _new_book(judge)
+    seen: list[Transition] = []
+    for row, verdict in verdicts:
+        if isinstance(verdict, Failure):
+            _fail(conn, row, verdict, owner=owner, now=now)
+            continue
+        _finish(conn, judge, row, verdict, owner=owner, now=now)
+        book, transitions = advance(book, _window(row, verdict))
+        for transition in transitions:
+            _store(conn, judge, row, transition, now=now, public_url=public_url)
+        seen += transitions
+    if book.current is not None:
+        incident.put_incident(conn, model_id, book.current, at=now)
+        at = book.through or now
+        alert.put_alerts(conn, model_id, book.current.alerts, incident_id=book.current.id, at=at)
+    if not incident.write_book(conn, model_id, _DEPLOYMENT, book.to_dict(), revision=revision, at=now):
+        raise LostClaimError
+    return seen
+
+
+def _new_book(judge: ModelJudge) -> IncidentBook:
+    return IncidentBook(environment=judge.model.environment, model=judge.model.name, deployment=_DEPLOYMENT)
+
+
+def _window(row: RunRow, verdict: WindowResult) -> JudgedWindow:
+    return JudgedWindow(
+        start=verdict.window_start,
+        end=verdict.window_end,
+        at=verdict.window_end,
+        findings=verdict.findings,
+        states=verdict.judged,
+        backfill=row.backfill,
+    )
+
+
+def _fail(conn: Connection, row: RunRow, failure: Failure, *, owner: str, now: int) -> None:
+    status, reason = failure.status.value, failure.reason
+    if not run.finish(conn, row.id, owner, row.fence, at=now, status=status, last_error=reason):
+        raise LostClaimError
+
+
+def _finish(conn: Connection, judge: ModelJudge, row: RunRow, verdict: WindowResult, *, owner: str, now: int) -> None:
+    """End the run first: it fails if the claim is lost, and then nothing else may be written."""
+    result = {
+        "summary": dict(verdict.summary),
+        "findings": [each.to_dict() for each in verdict.findings],
+        "judged": dict(verdict.judged),
+        "data_version": judge.data_version(row.window_start),
+    }
+    payload = run.encode_result(result)
+    status = verdict.status.value
+    if not run.finish(conn, row.id, owner, row.fence, at=now, status=status, n=verdict.rows, result=payload):
+        raise LostClaimError
+    finding.insert_findings(conn, row.id, judge.model.id, verdict.findings)
+
+
+def _store(
+    conn: Connection, judge: ModelJudge, row: RunRow, transition: Transition, *, now: int, public_url: str
+) -> None:
+    told = transition.incident
+    incident.put_incident(conn, judge.model.id, told, at=now)
+    alert.put_alerts(
+        conn,
+        judge.model.id,
+        transition.alerts,
+        incident_id=told.id,
+        at=transition.at,
+        monitor_id=row.monitor_id,
+        run_id=row.id,
+        reason=transition.reason,
+    )
+    receivers = receiver.list_receivers(conn, enabled=True) if transition.notify else []
+    if not receivers:
+        return
+    trend = _trend(conn, judge, told.columns, until=row.window_end)
+    context = Context(public_url=public_url, reference=judge.reference, change=judge.change, trend=trend)
+    message = compose(transition, context)
+    for each in receivers:
+        notification.enqueue(
+            conn,
+            receiver_id=each.id,
+            group_key=told.dedup_key,
+            seq=told.messages,
+            reason=transition.reason,
+            payload=message.to_dict(),
+            incident_id=told.id,
+            at=now,
+        )
+
+
+def _trend(conn: Connection, judge: ModelJudge, columns: Sequence[str], *, until: int) -> Mapping[str, Sequence[float]]:
+    """The size of the effect in the last windows, by column."""
+    trend: dict[str, list[float]] = {column: [] for column in columns}
+    for past in run.list_results(conn, judge.model.id, until - _TREND * judge.alignment.width, until):
+        if past.result is None:
+            continue
+        summary = run.decode_result(past.result)["summary"].get("columns", {})
+        for column, sizes in trend.items():
+            fields = summary.get(column, {})
+            sizes.append(next((float(fields[each]) for each in _DISTANCES if fields.get(each) is not None), 0.0))
+    return trend

@@ -1,0 +1,222 @@
+"""One round of judging: the database says what is due, a claim says who does it, one transaction says what came of it.
+
+Any number of workers, in any number of processes, may tick at once; a worker that dies loses nothing but time.
+"""
+
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from driftwatch.domain.instant import MINUTE
+from driftwatch.domain.signal import RunStatus
+from driftwatch.errors import DriftwatchError, StoreError
+from driftwatch.monitors.baseline import WindowResult
+from driftwatch.service.agenda import Agenda, insert_revisions, insert_windows, read_agenda
+from driftwatch.service.effect import Failure, LostClaimError, write_effects, write_failures
+from driftwatch.service.judging import ModelJudge
+from driftwatch.storage import heartbeat, monitor, registration, run
+from driftwatch.storage.registration import ModelRow
+from driftwatch.storage.run import RunRow
+from driftwatch.storage.store import Store
+
+__all__ = ["TickReport", "Ticker", "new_owner"]
+
+_LOG = logging.getLogger(__name__)
+
+_LEASE_SECONDS = 300.0
+_SPAN = 200
+_WINDOWS_A_TRANSACTION = 24
+_ATTEMPTS = 5
+_BEAT_SECONDS = 10.0
+
+_Verdict = tuple[RunRow, WindowResult | Failure]
+
+
+def new_owner() -> str:
+    """A name for this worker that no other process has, or had."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+@dataclass
+class TickReport:
+    """What one round did.
+
+    Attributes:
+        scheduled: windows found due.
+        judged: windows judged.
+        failed: windows that could not be judged.
+        messages: messages put in the outbox's hands, before receivers are counted.
+        learning: models whose reference is not over yet.
+        faults: by model, why it could not be looked at.
+    """
+
+    scheduled: int = 0
+    judged: int = 0
+    failed: int = 0
+    messages: int = 0
+    learning: list[str] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+class Ticker:
+    """A worker. Call :meth:`tick` every few seconds, from one thread.
+
+    Args:
+        store: where everything is.
+        public_url: the dashboard's address, for the links in messages.
+        owner: this worker's name; made up if left out.
+    """
+
+    def __init__(self, store: Store, *, public_url: str, owner: str | None = None) -> None:
+        self._store = store
+        self._public_url = public_url
+        self._owner = owner or new_owner()
+        self._judges: dict[int, ModelJudge] = {}
+        self._revised_at: dict[int, int] = {}
+        self._beat_at = -_BEAT_SECONDS
+
+    def tick(self, should_stop: Callable[[], bool] = lambda: False) -> TickReport:
+        """Schedule what is due and judge until nothing is left, or until `should_stop` says so between two spans.
+
+        One model's fault stops no other: it is logged, reported and beaten into the heartbeat.
+
+        Raises:
+            StoreError: the database cannot be used; nothing is lost, tick again.
+        """
+        report = TickReport()
+        with self._store.read() as conn:
+            models = registration.list_models(conn)
+            now = self._store.now(conn)
+        for model in models:
+            self._schedule_or_say_why(report, model, now=now)
+        while not should_stop() and self._work(report):
+            pass
+        self._beat(report, len(models))
+        return report
+
+    def _schedule_or_say_why(self, report: TickReport, model: ModelRow, *, now: int) -> None:
+        try:
+            self._schedule(report, model, now=now)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one model must stop no other
+            if not isinstance(error, DriftwatchError):
+                _LOG.exception("model %s/%s could not be scheduled", model.environment, model.name)
+            report.faults[_name(model)] = _reason(error)
+
+    def _schedule(self, report: TickReport, model: ModelRow, *, now: int) -> None:
+        agenda = self._agenda(model, now=now)
+        if agenda is None:
+            return
+        if agenda.is_learning:
+            report.learning.append(_name(model))
+            return
+        while agenda is not None and agenda.has_due:
+            with self._store.begin() as conn:
+                made = insert_windows(conn, agenda, now=self._store.now(conn))
+            if not made:
+                break
+            report.scheduled += made
+            agenda = self._agenda(model, now=now)
+        if agenda is not None and now - self._revised_at.get(model.id, 0) >= MINUTE:
+            self._revised_at[model.id] = now
+            with self._store.begin() as conn:
+                report.scheduled += insert_revisions(conn, agenda, now=self._store.now(conn))
+
+    def _agenda(self, model: ModelRow, *, now: int) -> Agenda | None:
+        with self._store.read() as conn:
+            return read_agenda(conn, model, now=now)
+
+    def _work(self, report: TickReport) -> bool:
+        """Claim one span of windows and judge it; False if there is none."""
+        with self._store.begin() as conn:
+            now = self._store.now(conn)
+            span = run.claim_span(conn, self._owner, now=now, lease_seconds=_LEASE_SECONDS, limit=_SPAN)
+            model = monitor.find_model(conn, span[0].monitor_id) if span else None
+        if model is None:
+            return False
+        try:
+            self._judge_and_write(report, model, span, now=now)
+        except LostClaimError:
+            _LOG.warning("windows of %s went on to another worker", _name(model))
+        return True
+
+    def _judge_and_write(self, report: TickReport, model: ModelRow, span: Sequence[RunRow], *, now: int) -> None:
+        try:
+            with self._store.read() as conn:
+                judge = self._judge_of(read_agenda(conn, model, now=now))
+                judge.read(conn, span[-1].window_end)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above; the runs end in error, where everybody sees them
+            _LOG.exception("model %s cannot be judged", _name(model))
+            failure = Failure(_reason(error))
+            with self._store.begin() as conn:
+                write_failures(conn, span, failure, owner=self._owner, now=self._store.now(conn))
+            report.failed += len(span)
+            return
+        self._write(report, judge, _verdicts(judge, span))
+
+    def _judge_of(self, agenda: Agenda | None) -> ModelJudge:
+        if agenda is None:
+            raise LookupError("the model has no rows any more")
+        judge = self._judges.get(agenda.model.id)
+        if judge is None or (judge.spec, judge.reference) != (agenda.spec, agenda.reference):
+            judge = self._judges[agenda.model.id] = ModelJudge(agenda.model, agenda.spec, agenda.reference)
+        return judge
+
+    def _write(self, report: TickReport, judge: ModelJudge, verdicts: Sequence[_Verdict]) -> None:
+        for first in range(0, len(verdicts), _WINDOWS_A_TRANSACTION):
+            some = verdicts[first : first + _WINDOWS_A_TRANSACTION]
+            with self._store.begin() as conn:
+                now = self._store.now(conn)
+                transitions = write_effects(conn, judge, some, owner=self._owner, now=now, public_url=self._public_url)
+            failed = sum(isinstance(verdict, Failure) for _, verdict in some)
+            report.failed += failed
+            report.judged += len(some) - failed
+            report.messages += sum(transition.notify for transition in transitions)
+
+    def _beat(self, report: TickReport, n_models: int) -> None:
+        idle = not (report.faults or report.judged or report.failed)
+        if idle and time.monotonic() - self._beat_at < _BEAT_SECONDS:
+            return
+        details = {"models": n_models, **asdict(report)}
+        with self._store.begin() as conn:
+            heartbeat.beat(conn, "tick", self._owner, at=self._store.now(conn), details=details)
+        self._beat_at = time.monotonic()
+
+
+def _verdicts(judge: ModelJudge, span: Sequence[RunRow]) -> list[_Verdict]:
+    """All windows in one call; if that fails, each alone, so that one bad window stops no other."""
+    if span[0].attempt > _ATTEMPTS:
+        why = f"given up: the worker died or lost its claim {_ATTEMPTS} times while judging this window"
+        head: list[_Verdict] = [(span[0], Failure(why))]
+        return head + (_verdicts_of(judge, span[1:]) if len(span) > 1 else [])
+    return _verdicts_of(judge, span)
+
+
+def _verdicts_of(judge: ModelJudge, span: Sequence[RunRow]) -> list[_Verdict]:
+    try:
+        results = judge.judge(sorted({row.window_start for row in span}))
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        _LOG.exception("windows of %s cannot be judged", _name(judge.model))
+        if len(span) == 1:
+            return [(span[0], Failure(_reason(error)))]
+        return [_verdicts_of(judge, [row])[0] for row in span]
+    found = {result.window_start: result for result in results}
+    missing = Failure("the window lies in the reference now", RunStatus.PARTIAL)
+    return [(row, found.get(row.window_start, missing)) for row in span]
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, DriftwatchError) else f"{type(error).__name__}: {error}"
+
+
+def _name(model: ModelRow) -> str:
+    return f"{model.environment}/{model.name}"
