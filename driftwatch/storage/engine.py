@@ -120,7 +120,7 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            if isinstance(error, IntegrityError | ProgrammingError | DataError | NotSupportedError):
+            if _is_our_mistake(error):
                 raise
             raise StoreError(f"{self}: {_advice(self, error)}") from error
 
@@ -206,6 +206,13 @@ def _postgresql_engine(url: URL) -> Engine:
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
     )
+
+
+def _is_our_mistake(error: DBAPIError) -> bool:
+    if isinstance(error, IntegrityError | ProgrammingError | DataError | NotSupportedError):
+        return True
+    # SQLite files wrong SQL under OperationalError, with its plainest code.
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def _advice(database: Database, error: DBAPIError) -> str:

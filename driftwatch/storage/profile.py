@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, literal, select, text, union_all
+from sqlalchemy import Column, CompoundSelect, Connection, delete, func, literal, select, text, union_all
 
 from driftwatch.storage import batch
 from driftwatch.storage.schema import model_versions, profile_deltas, profiles
@@ -142,7 +142,14 @@ def fold(conn: Connection, version_id: int, bucket_at: int, merge: Merge, *, at:
     ).all()
     if not deltas:
         return 0
-    folded = conn.execute(select(profiles).where(*_whole(version_id), profiles.c.bucket_at == bucket_at)).one_or_none()
+    folded = conn.execute(
+        select(profiles).where(
+            profiles.c.version_id == version_id,
+            profiles.c.segment == "",
+            profiles.c.column_name == "",
+            profiles.c.bucket_at == bucket_at,
+        )
+    ).one_or_none()
     before = [] if folded is None else [folded]
     values: dict[str, Any] = {
         "n": sum(row.n for row in (*before, *deltas)),
@@ -175,13 +182,10 @@ def _lock_bucket(conn: Connection, version_id: int, bucket_at: int) -> None:
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
-def _whole(version_id: int) -> tuple[Any, ...]:
-    return (profiles.c.version_id == version_id, profiles.c.segment == "", profiles.c.column_name == "")
-
-
 def read_buckets(conn: Connection, version_id: int, start: int, end: int) -> list[BucketRow]:
     """Every bucket that starts in [start, end) and has rows, in order; one statement, so one snapshot."""
-    rows = conn.execute(_both(version_id, start, end, payload=True)).all()
+    both = _both([version_id], start, end, profiles.c.payload, profile_deltas.c.payload).subquery()
+    rows = conn.execute(select(both).order_by(both.c.bucket_at, both.c.batch_id)).all()
     found: dict[int, BucketRow] = {}
     for bucket_at, n, n_errors, data_version, received_at, _, payload in rows:
         known = found.get(bucket_at)
@@ -203,7 +207,7 @@ def count_buckets(conn: Connection, version_ids: Sequence[int], start: int, end:
     """Rows and errors of every bucket that starts in [start, end), summed over versions, without reading profiles."""
     if not version_ids:
         return []
-    both = union_all(*(_both(version_id, start, end, payload=False) for version_id in version_ids)).subquery()
+    both = _both(version_ids, start, end).subquery()
     rows = conn.execute(
         select(
             both.c.bucket_at,
@@ -218,8 +222,8 @@ def count_buckets(conn: Connection, version_ids: Sequence[int], start: int, end:
     return [BucketCount(*(int(value) for value in row)) for row in rows]
 
 
-def _both(version_id: int, start: int, end: int, *, payload: bool) -> Select[Any]:
-    """Folded profiles and waiting deltas in one relation, the folded first."""
+def _both(version_ids: Sequence[int], start: int, end: int, *payloads: Column[Any]) -> CompoundSelect[Any]:
+    """Folded profiles and waiting deltas in one relation; the folded have no batch id, so they sort first."""
     folded = select(
         profiles.c.bucket_at,
         profiles.c.n,
@@ -227,8 +231,14 @@ def _both(version_id: int, start: int, end: int, *, payload: bool) -> Select[Any
         profiles.c.folded,
         profiles.c.received_at,
         literal("").label("batch_id"),
-        *([profiles.c.payload] if payload else []),
-    ).where(*_whole(version_id), profiles.c.bucket_at >= start, profiles.c.bucket_at < end)
+        *payloads[:1],
+    ).where(
+        profiles.c.version_id.in_(version_ids),
+        profiles.c.segment == "",
+        profiles.c.column_name == "",
+        profiles.c.bucket_at >= start,
+        profiles.c.bucket_at < end,
+    )
     waiting = select(
         profile_deltas.c.bucket_at,
         profile_deltas.c.n,
@@ -236,14 +246,13 @@ def _both(version_id: int, start: int, end: int, *, payload: bool) -> Select[Any
         literal(1).label("folded"),
         profile_deltas.c.received_at,
         profile_deltas.c.batch_id,
-        *([profile_deltas.c.payload] if payload else []),
+        *payloads[1:],
     ).where(
-        profile_deltas.c.version_id == version_id,
+        profile_deltas.c.version_id.in_(version_ids),
         profile_deltas.c.bucket_at >= start,
         profile_deltas.c.bucket_at < end,
     )
-    both = union_all(folded, waiting).subquery()
-    return select(both).order_by(both.c.bucket_at, both.c.batch_id)
+    return union_all(folded, waiting)
 
 
 def watermark(conn: Connection, model_id: int) -> int | None:

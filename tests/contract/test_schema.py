@@ -74,7 +74,8 @@ def _postgresql_catalogue(conn: Connection) -> set[tuple[Any, ...]]:
     queries = (
         (
             "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
-            "pg_get_expr(d.adbin, d.adrelid) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
+            "pg_get_expr(d.adbin, d.adrelid) "
+            "FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
             "LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum "
             f"WHERE c.relkind IN ('r', 'p') AND {no_partition}"
         ),
