@@ -51,7 +51,10 @@ class WindowResult:
 
 @dataclass(frozen=True)
 class SeriesGroup:
-    """The series that share a part of the budget, and their fitted rule."""
+    """The series that share a part of the budget (false alarms in 30 days), and their fitted rule.
+
+    Each group is fitted by itself: what prices vary says little about what a score does.
+    """
 
     signal: Signal
     budget: float

@@ -59,14 +59,14 @@ def column_series(
     carried = history.vector(column.rows, first, stop)
     missing = history.vector(column.missing, first, stop)
     missing = np.where(carried == 0, history.vector(history.rows, first, stop), missing)
+    name = key[1]
     if isinstance(column, NumericHistory):
         counts = column.counts(first, stop)
-        return numeric_series(key[1], column.codec.edges, counts, missing, n_reference=n_reference, calendar=calendar)
+        return numeric_series(name, column.codec.edges, counts, missing, n_reference=n_reference, calendar=calendar)
     levels = column.counts(first, stop)
     if identifier:
         levels = [{_PRESENT: sum(window.values())} for window in levels]
-    other = np.array([window.get(UNLISTED, 0) for window in levels], dtype=np.int64)
+    unlisted = np.array([window.get(UNLISTED, 0) for window in levels], dtype=np.int64)
     listed = [{level: n for level, n in window.items() if level != UNLISTED} for window in levels]
-    return categorical_series(
-        key[1], listed, missing, n_reference=n_reference, calendar=calendar, other=other if other.any() else None
-    )
+    other = unlisted if unlisted.any() else None
+    return categorical_series(name, listed, missing, n_reference=n_reference, calendar=calendar, other=other)

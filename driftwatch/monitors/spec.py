@@ -145,8 +145,8 @@ def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
     """
     if not isinstance(document, Mapping):
         raise SpecError(f"a model specification is a map of keys to values, not {document!r}")
-    reading.reject_unknown(document, _KEYS, "")
     reading.read_choice(document.get("kind", "model"), "kind", ("model",))
+    reading.reject_unknown(document, _KEYS, "")
     model = reading.read_name(document.get("model"), "model")
     if model is None:
         raise SpecError("the model's name is missing; write, for example, model: hotel-cancel", path="model")

@@ -66,7 +66,7 @@ class NumericCodec:
     grid: KeyGrid
 
     def __post_init__(self) -> None:
-        if self.edges.ndim != 1 or not np.all(np.isfinite(self.edges)) or np.any(np.diff(self.edges) <= 0):
+        if self.edges.ndim != 1 or not np.all(np.isfinite(self.edges)) or np.any(self.edges[1:] <= self.edges[:-1]):
             raise ValueError("the edges of a codec are finite and strictly ascending")
         self.edges.setflags(write=False)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from driftwatch.domain.instant import DAY, to_iso
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import DataError, SpecError
+from driftwatch.integrations.tabular import read_table
 from driftwatch.monitors.reading import nearest
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.profiles.bucket import CategoricalColumn, Column, NumericColumn
@@ -101,7 +102,7 @@ def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
         SpecError: a column that the specification names is not there, or cannot be what it is said to be.
         DataError: the file cannot be read, or no row of it can be used.
     """
-    table = _table(source)
+    table = read_table(source)
     _check_columns(spec, table.column_names)
     if table.num_rows == 0:
         raise DataError("the log has no rows")
@@ -124,25 +125,9 @@ def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
     return replace(log.rows_of(order), left_out=tuple(left_out))
 
 
-def _table(source: Any) -> pa.Table:
-    import importlib
-
-    try:
-        return importlib.import_module("driftwatch.integrations.tabular").read_table(source)
-    except ModuleNotFoundError:
-        import pyarrow.csv as pc_csv
-        import pyarrow.parquet as pq
-
-        if isinstance(source, pa.Table):
-            return source
-        if not hasattr(source, "__fspath__") and not isinstance(source, str):
-            return pa.Table.from_pandas(source, preserve_index=False)
-        return pc_csv.read_csv(source) if str(source).endswith(".csv") else pq.read_table(source)
-
-
 def _after_training(path: str, table: pa.Table, spec: ModelSpec) -> pa.Table:
     """The rows of the training file, then those of the log; the log has to begin later."""
-    training = _table(path)
+    training = read_table(path)
     name = spec.columns.timestamp
     if name not in training.column_names:
         raise SpecError(
@@ -172,7 +157,7 @@ def training_end(spec: ModelSpec) -> int | None:
     """The last time in the training file that is the reference, or None without one."""
     if spec.reference is None or spec.reference.file is None:
         return None
-    times = read_times(_table(spec.reference.file).column(spec.columns.timestamp), spec.zone)
+    times = read_times(read_table(spec.reference.file).column(spec.columns.timestamp), spec.zone)
     return int(times.max())
 
 

@@ -228,7 +228,8 @@ def test_of_a_short_log_the_first_third_is_the_reference() -> None:
     report = backtest(log().filter(pa.array(hours() < 72)), spec(reference=None, bucket="1h"))
     assert report.reference == (from_iso("2024-01-01"), from_iso("2024-01-01T23:00:00"))
     assert report.uncalibrated
-    assert alarms(report) == {}
+    # A day cannot teach the daily rhythm of x; the others have none.
+    assert set(alarms(report)) <= {("x", "drift")}
 
 
 def test_a_training_file_with_times_is_a_reference(tmp_path: Path, drifting: BacktestReport) -> None:

@@ -73,7 +73,7 @@ def test_people_read_what_alarmed_since_when_and_what_did_not(folder: Path) -> N
     assert "14.0 days in 14 daily windows" in text
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert "2024-02-05 00:00" in lines["x"]
-    assert "location" in lines["x"]
+    assert "drift" in lines["x"]
     assert lines["[y]"].split() == ["[y]", "14", "0"]
     assert "1 incidents" not in text
     assert "Drift in [demo]: x" in text

@@ -70,7 +70,8 @@ def numeric_cells(edges: NDArray[np.float64], reference: NDArray[np.int64]) -> N
     if not few:
         known = np.zeros(len(reference), bool)
         known[occupied[0] : occupied[-1] + 1] = True
-    below, above = _tail_bounds(edges, reference, occupied)
+    with np.errstate(over="ignore"):  # of values near the largest float the outer tails end at infinity
+        below, above = _tail_bounds(edges, reference, occupied)
     middle = _inner_bounds(reference, occupied)
     bounds = np.concatenate((below, [occupied[0]], middle, above)).astype(np.int64)
     return NumericCells(bounds, _scores(reference, bounds), few, known)
@@ -121,9 +122,10 @@ def _spread(edges: NDArray[np.float64], reference: NDArray[np.int64]) -> float:
     running = np.cumsum(reference)
     q10, q50, q90 = values[np.searchsorted(running, np.array([0.1, 0.5, 0.9]) * running[-1])]
     share = reference / running[-1]
-    mean = float(share @ values)
-    deviation = float(np.sqrt(share @ (values - mean) ** 2))
-    return next((float(s) for s in ((q90 - q10) / _NORMAL_DECILES, deviation, abs(q50)) if s > 0), 1.0)
+    unit = float(max(abs(values[0]), abs(values[-1]))) or 1.0  # squares of large values overflow
+    scaled = values / unit
+    deviation = unit * float(np.sqrt(share @ (scaled - share @ scaled) ** 2))
+    return next((float(s) for s in (q90 / _NORMAL_DECILES - q10 / _NORMAL_DECILES, deviation, abs(q50)) if s > 0), 1.0)
 
 
 def _scores(reference: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
