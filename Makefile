@@ -21,14 +21,24 @@ check: $(VENV)/.installed-test
 fast: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-# One rule for both extras; a second run finds the stamp newer than pyproject.toml and needs no network.
-$(VENV)/.installed-%: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "driftwatch needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=python3.12 $(MAKECMDGOALS)")'
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python has no venv module here. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+# The tests' parts hold the demo's, so whoever ran the tests need not install again. Stamps are newer than
+# pyproject.toml after the first run, so a second run needs no network.
+$(VENV)/.installed-demo: pyproject.toml constraints.txt
+	@if test $(VENV)/.installed-test -nt pyproject.toml && test $(VENV)/.installed-test -nt constraints.txt; \
+	  then touch $@; else $(MAKE) --no-print-directory install EXTRA=demo STAMP=$@; fi
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory install EXTRA=test STAMP=$@
+
+.PHONY: install
+install:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "driftwatch needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Say which to use, for example: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]' \
-	  || { echo "Installing failed: the package index must be reachable for the first run (later runs work offline)." >&2; exit 1; }
-	@touch $@
+	@echo "Installing driftwatch and what it needs into $(VENV) (once; some minutes on a slow line) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]' \
+	  || { echo "Installing failed. The first run must reach the package index; later runs work offline." >&2; exit 1; }
+	@touch $(STAMP)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
