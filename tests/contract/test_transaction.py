@@ -57,6 +57,14 @@ def test_writers_of_many_threads_queue_and_lose_nothing(store: Store) -> None:
         assert len(registration.list_models(conn)) == 40
 
 
+def test_a_new_reader_does_not_wait_for_a_writer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("driftwatch.storage.engine._BUSY_SECONDS", 0)
+    with store.begin() as writing:
+        registration.ensure_model(writing, "production", "flights", at=1)
+        with store.read() as conn:
+            assert registration.list_models(conn) == []
+
+
 def test_database_time_goes_on_inside_a_transaction(store: Store) -> None:
     with store.begin() as conn:
         first = store.now(conn)
