@@ -41,6 +41,8 @@ OUTCOME = ("id", "request_id", "value", "at")
 
 _MAX_ERROR_BYTES = 1024
 _MAX_KINDS = 10_000
+_SPARSE = 4
+_SMALL_CELLS = 1 << 16
 _NONE = type(None)
 _NUMBER = {float, int, bool, _NONE}
 _SCALAR = {float, int, bool, str, _NONE}
@@ -82,7 +84,9 @@ class Assembly:
                 outcomes.append(row)
             else:
                 groups.setdefault((row[2], row[3] is None), []).append(row)
-        made = [self._predictions(deployment, group) for (deployment, _), group in groups.items()]
+        made = [
+            self._predictions(deployment, part) for (deployment, _), group in groups.items() for part in _alike(group)
+        ]
         if outcomes:
             made.append(self._outcomes(outcomes))
         return made
@@ -234,6 +238,24 @@ class Assembly:
         if len(short) < len(value):
             self._counter.alter("truncated")
         return short
+
+
+def _alike(rows: list[list[Any]]) -> list[list[list[Any]]]:
+    """Rows whose features fit into one table without making it far larger than they are."""
+    features = [row[3] for row in rows]
+    first = features[0]
+    if type(first) is not dict or len(rows) == 1:
+        return [rows]
+    names = tuple(first)
+    if all(type(each) is dict and tuple(each) == names for each in features):
+        return [rows]
+    maps = [each if type(each) is dict else {} for each in features]
+    if len(set().union(*maps)) * len(rows) <= _SPARSE * sum(map(len, maps)) + _SMALL_CELLS:
+        return [rows]
+    parts: dict[tuple[str, ...], list[list[Any]]] = {}
+    for row, each in zip(rows, maps, strict=True):
+        parts.setdefault(tuple(each), []).append(row)
+    return list(parts.values())
 
 
 _CLEAN: dict[str, Callable[[Assembly, Any], Any]] = {

@@ -17,6 +17,7 @@ __all__ = ["EMBEDDING_FEATURE", "Client"]
 
 _MAX_BYTES = 32 << 20
 _SHORT_ID = 36
+_INFINITY = float("inf")
 EMBEDDING_FEATURE = "embedding"
 
 
@@ -186,7 +187,7 @@ class Client:
 
         Args:
             id: the prediction's id; None if `request_id` names it.
-            value: the true class or number. A missing value (None, NaN) is no outcome, and is dropped.
+            value: the true class or number. A missing value (None, NaN, infinity) is no outcome, and is dropped.
             at: when it became known, as in `log_prediction`; default now.
             request_id: reaches every version that answered the request.
 
@@ -197,7 +198,7 @@ class Client:
             if id is None and request_id is None:
                 raise _Loss("bad_id")  # noqa: TRY301 - one place counts
             plain = self._plain.clean(value)
-            if plain is None or plain != plain:  # noqa: PLR0124 - NaN
+            if plain is None or (isinstance(plain, float) and not -_INFINITY < plain < _INFINITY):
                 raise _Loss("no_value")  # noqa: TRY301 - as above
             key = None if id is None else self._id(id)
             request = None if request_id is None else self._id(request_id)
@@ -284,7 +285,7 @@ class Client:
     def stats(self) -> Stats:
         """What was sent, what waits, what was dropped and why."""
         sender = self._sender
-        return self._counter.snapshot(queued_rows=len(sender.queue), queued_bytes=max(0, sender.queued))
+        return self._counter.snapshot(queued_rows=sender.waiting(), queued_bytes=max(0, sender.queued))
 
     @property
     def transport(self) -> Any:

@@ -6,7 +6,9 @@ client needs; nothing of the store's schema is known here.
 
 import os
 import time
+from _thread import allocate_lock
 from typing import Any
+from weakref import WeakSet
 
 from driftwatch.errors import DeliveryError
 from driftwatch.sdk.transport import Parcel
@@ -29,28 +31,38 @@ class SqliteInbox:
     Args:
         path: of the file; missing folders are made.
         timeout_seconds: how long to wait for another writer.
+
+    Attributes:
+        at_work: held while SQLite is at work.
     """
 
     def __init__(self, path: str, *, timeout_seconds: float) -> None:
         self._path = os.path.abspath(path)  # noqa: PTH100 - pathlib costs import time
         self._timeout_seconds = timeout_seconds
         self._connection: Any = None
+        self.at_work = allocate_lock()
+        _sqlite_inboxes.add(self)
 
     def send(self, parcel: Parcel) -> None:
         """Append one frame and commit."""
         import sqlite3
 
-        try:
-            if self._connection is None:
-                self._connection = self._open()
-            row = (parcel.batch_id, time.time_ns() // 1000, parcel.body)
-            self._connection.execute(_INSERT_SQLITE, row)
-        except (sqlite3.Error, OSError) as error:
-            self.close()
-            raise DeliveryError(f"the inbox {self._path} cannot be written: {error}", retryable=True) from error
+        with self.at_work:
+            try:
+                if self._connection is None:
+                    self._connection = self._open()
+                row = (parcel.batch_id, time.time_ns() // 1000, parcel.body)
+                self._connection.execute(_INSERT_SQLITE, row)
+            except (sqlite3.Error, OSError) as error:
+                self._close()
+                raise DeliveryError(f"the inbox {self._path} cannot be written: {error}", retryable=True) from error
 
     def close(self) -> None:
         """Close the file; the next send opens it again."""
+        with self.at_work:
+            self._close()
+
+    def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -72,6 +84,26 @@ class SqliteInbox:
             connection.close()
             raise
         return connection
+
+
+_FORK_SECONDS = 0.5
+
+_sqlite_inboxes: "WeakSet[SqliteInbox]" = WeakSet()
+_quiet: list[SqliteInbox] = []
+
+
+def _let_finish() -> None:
+    """Before a fork: a child that inherits SQLite's locks in the middle of a transaction never gets them again."""
+    _quiet.extend(inbox for inbox in list(_sqlite_inboxes) if inbox.at_work.acquire(timeout=_FORK_SECONDS))
+
+
+def _go_on() -> None:
+    while _quiet:
+        _quiet.pop().at_work.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_let_finish, after_in_parent=_go_on, after_in_child=_go_on)
 
 
 class PostgresInbox:

@@ -45,13 +45,16 @@ class _Mark:
         self.gate.acquire()
 
 
+def _never(_: object) -> None:
+    """Nothing is queued where there is no address."""
+
+
 class Nowhere:
     """Stands for a sender where there is no address: every row is dropped and counted, with one line of log."""
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self.queue: deque[Any] = deque()
-        self.append = self.queue.append
+        self.append = _never
         self.queued = 0
         self.threshold = -1
         self.transport = None
@@ -67,6 +70,10 @@ class Nowhere:
         return True
 
     close = flush
+
+    def waiting(self) -> int:
+        """Nothing waits."""
+        return 0
 
 
 class Sender:
@@ -195,6 +202,11 @@ class Sender:
             finally:
                 self._delivering.release()
         return done
+
+    def waiting(self) -> int:
+        """Rows and outcomes in the queue."""
+        items = tuple(self.queue)
+        return sum(item.n if isinstance(item, Parcel) else type(item) is bytes for item in items)
 
     def _refuse(self, item: "bytes | Parcel", reason: str) -> bool:
         self._counter.drop(reason, item.n if isinstance(item, Parcel) else 1)

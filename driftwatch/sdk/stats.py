@@ -31,8 +31,8 @@ class Stats:
         outcomes: outcomes that the transport took.
         frames: frames that the transport took.
         quarantined: rows or values that the service put in quarantine, by its replies.
-        queued_rows: items that wait: rows, or frames that are tried again.
-        queued_bytes: their size.
+        queued_rows: rows and outcomes that wait.
+        queued_bytes: their size as they wait.
         dropped: rows and outcomes that were not sent, by reason.
         altered: values that were changed on the way, by reason: made text, cut, null in a column of another kind.
     """

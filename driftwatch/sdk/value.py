@@ -72,10 +72,10 @@ class Plain:
             return f"{kind.__name__}: {value}"
         if isinstance(value, Mapping):
             return dict(value)
-        if hasattr(value, "isoformat"):
-            return value.isoformat()
         if hasattr(value, "total_seconds"):
             return value.total_seconds()
+        if hasattr(value, "isoformat"):
+            return value.isoformat()
         if hasattr(value, "to_dict") and hasattr(value, "index"):
             return value.to_dict()
         if hasattr(value, "__float__") and not hasattr(value, "__len__"):
@@ -125,7 +125,7 @@ def instant_of(value: Any) -> int | None:
         if isinstance(value, str):
             return _from_datetime(datetime.fromisoformat(value))
         if hasattr(value, "utcoffset"):
-            return _from_datetime(value)
+            return _from_datetime(value) if value == value else None  # noqa: PLR0124 - pandas.NaT
         if hasattr(value, "astype"):
             return _from_numpy(value)
         if isinstance(value, bool) or not -_LATEST_SECONDS < value < _LATEST_SECONDS:
