@@ -21,6 +21,16 @@ _SIGNS = {
     Severity.WATCH: ("◇", "Worth a look"),
     Severity.NONE: ("●", "No drift"),
 }
+_NAMES = {
+    "chi_square": "Chi-square",
+    "jensen_shannon_distance": "Jensen–Shannon",
+    "kolmogorov_smirnov": "Kolmogorov–Smirnov",
+    "population_stability_index": "PSI",
+    "total_variation_distance": "Total variation",
+    "wasserstein_distance": "Wasserstein",
+    "wasserstein_distance_normalized": "Wasserstein",
+}
+_SMALL = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +79,11 @@ def _mark(column: ColumnComparison) -> tuple[str, str]:
 
 
 def _written(measure: MeasureResult) -> dict[str, str]:
-    words = measure.method.replace("_", " ").capitalize()
+    words = _NAMES.get(measure.method) or measure.method.replace("_", " ").capitalize()
     p = "" if measure.p_value is None else f"p {p_value(measure.p_value)}"
-    units = {"reference_sd": " sd", "nats": " nats", "bits": " bits"}
-    return {"name": words, "value": distance(measure.value) + units.get(measure.unit or "", ""), "p": p}
+    small = measure.value is not None and 0 < abs(measure.value) < _SMALL
+    value = f"< {_SMALL}" if small else distance(measure.value)
+    return {"name": words, "value": value + (" sd" if measure.unit == "reference_sd" else ""), "p": p}
 
 
 def _bars(column: ColumnComparison) -> tuple[str, list[Bar]]:
