@@ -169,6 +169,10 @@ def _sqlite_engine(url: URL, path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         try:
+            connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+            # Only before the first table, where alone it works: on a file in use it would wait for the writer.
+            if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+                connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
         except sqlite3.Error:
@@ -182,12 +186,9 @@ def _sqlite_engine(url: URL, path: Path) -> Engine:
     return engine
 
 
-# auto_vacuum works only before the first table. synchronous=FULL: a receipt tells the client to forget its copy, so
-# an acknowledged batch must outlive a power cut too, not only a killed process (for which NORMAL would do); the price
-# is one fsync for a transaction that holds up to 4,096 rows.
+# synchronous=FULL: a receipt tells the client to forget its copy, so an acknowledged batch must outlive a power cut, not
+# only a killed process (for which NORMAL would do); the price is one fsync for a transaction of up to 4,096 rows.
 _PRAGMAS = (
-    f"busy_timeout={_BUSY_SECONDS * 1000}",
-    "auto_vacuum=INCREMENTAL",
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
