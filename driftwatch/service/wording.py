@@ -13,7 +13,7 @@ from driftwatch.domain.notification import Evidence, Message
 from driftwatch.domain.signal import Severity, Signal
 from driftwatch.queries import format as written
 
-__all__ = ["Context", "compose", "effect_words"]
+__all__ = ["Context", "compose", "effect_words", "sample_message"]
 
 _SHOWN = 5
 _METHODS = (
@@ -76,6 +76,29 @@ def effect_words(finding: Finding) -> str:
         words = f"values never seen before, {words}"
     times = finding.details.get("times_threshold")
     return f"{words}, {written.effect(times)} its threshold" if isinstance(times, float) and times > 1 else words
+
+
+def sample_message(receiver: str) -> Message:
+    """What ``receiver test`` sends: unmistakably a test, in the form of a real message."""
+    return Message(
+        dedup_key=f"dw:test:{receiver}",
+        number=1,
+        reason="first",
+        severity=Severity.WARNING,
+        title="Test message: nothing is wrong",
+        summary=f"driftwatch can reach the receiver {receiver}. A real message names the columns, worst first:",
+        evidence=(
+            Evidence(
+                column="example_column",
+                effect="KS 0.530, 3.2× its threshold",
+                change="median 51 → 68",
+                n=812,
+                n_reference=80_000,
+                trend=(0.02, 0.03, 0.02, 0.04, 0.31, 0.53),
+            ),
+        ),
+        next_action="Nothing.",
+    )
 
 
 def _gap_words(finding: Finding) -> str | None:

@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from driftwatch.domain.instant import DAY, HOUR, from_iso
 from driftwatch.notifiers.receiver import parse_receiver
 from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, NumericColumn, profile_rows
-from driftwatch.profiles.codec import build_codec
+from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.storage import batch, profile, receiver, registration, run
 from driftwatch.storage.batch import Receipt
 from driftwatch.storage.run import RunRow
@@ -42,16 +41,15 @@ class World:
     model_id: int = 0
     version_id: int = 0
     _batches: int = 0
-    _codec_rows: NDArray[np.float64] = field(default_factory=lambda: np.random.default_rng(1).normal(10, 2, 5_000))
+    codec: NumericCodec = field(default_factory=lambda: build_codec(np.random.default_rng(1).normal(10, 2, 5_000)))
 
     def __post_init__(self) -> None:
-        codec = build_codec(self._codec_rows)
         spec = {"kind": "model", "model": self.name, "columns": {"timestamp": "ts"}, "clock": self.clock}
         with self.store.begin() as conn:
             self.model_id = registration.ensure_model(conn, "production", self.name, at=0)
             self.version_id = registration.ensure_version(conn, self.model_id, "1", at=0)
             registration.set_spec(conn, self.model_id, spec, at=0)
-            registration.ensure_codecs(conn, self.model_id, {"temp": codec.to_bytes(), "wind": codec.to_bytes()})
+            registration.ensure_codecs(conn, self.model_id, dict.fromkeys(("temp", "wind"), self.codec.to_bytes()))
 
     def log(self, first: int, stop: int, *, seed: int = 7) -> None:
         """Write the rows of the hours ``[first, stop)`` since START, one batch a hour."""
@@ -81,7 +79,6 @@ class World:
 
     def _profile(self, hour: int, seed: int) -> BucketProfile:
         rng = np.random.default_rng([seed, hour])
-        codec = build_codec(self._codec_rows)
         temp = rng.normal(16.0 if hour in self.hot else 10.0, 2.0, _ROWS)
         return profile_rows(
             _ROWS,
@@ -90,7 +87,7 @@ class World:
                 "wind": NumericColumn(rng.normal(10.0, 2.0, _ROWS)),
                 "carrier": CategoricalColumn(["AA", "WN"], rng.integers(0, 2, _ROWS)),
             },
-            binnings={"temp": codec, "wind": codec},
+            binnings={"temp": self.codec, "wind": self.codec},
         )
 
     def add_receiver(self, name: str, **options: object) -> int:

@@ -1,0 +1,47 @@
+"""``driftwatch apply``."""
+
+import getpass
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+_SIGNS = {"created": "+", "changed": "~", "unchanged": "="}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def apply(
+        file: Annotated[Path, typer.Argument(help="YAML with documents of kind model and receiver.")],
+        *,
+        store: Annotated[str | None, typer.Option(help="The store to write to; else DRIFTWATCH_STORE.")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON.")] = False,
+    ) -> None:
+        """Store declarations. All documents of the file are checked first; one that is wrong stops all of them."""
+        from driftwatch.config import Settings
+        from driftwatch.service.apply import apply_documents
+        from driftwatch.service.specification import read_documents
+        from driftwatch.storage.store import Store
+
+        documents = read_documents(file)
+        url = store or Settings.from_environment(os.environ).store_url
+        with Store.open(url) as opened:
+            changes = apply_documents(opened, documents, actor=f"cli:{_user()}")
+        if as_json:
+            print(json.dumps({"schema": 1, "changes": [change.to_dict() for change in changes]}, indent=2))
+            return
+        for change in changes:
+            print(f"{_SIGNS[change.verb]} {change.kind} {change.name}: {change.verb}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
