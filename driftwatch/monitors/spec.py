@@ -7,6 +7,7 @@ Reading the file itself is the service's affair (:mod:`driftwatch.service.specif
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -204,11 +205,17 @@ def _bucket_text(width: int) -> str:
     return f"{width // _UNITS[unit]}{unit}"
 
 
+@cache
+def _zone_names() -> frozenset[str]:
+    """Found once a process: the search walks through hundreds of files."""
+    return frozenset(available_timezones())
+
+
 def _read_timezone(value: Any) -> str:
-    if isinstance(value, str) and value in available_timezones():
+    if isinstance(value, str) and value in _zone_names():
         return value
     raise SpecError(
-        f"{value!r} is not an IANA time zone such as Europe/Paris.{reading.nearest(str(value), available_timezones())}",
+        f"{value!r} is not an IANA time zone such as Europe/Paris.{reading.nearest(str(value), _zone_names())}",
         path="timezone",
     )
 

@@ -186,8 +186,8 @@ def _sqlite_engine(url: URL, path: Path) -> Engine:
     return engine
 
 
-# synchronous=FULL: a receipt tells the client to forget its copy, so an acknowledged batch must outlive a power cut, not
-# only a killed process (for which NORMAL would do); the price is one fsync for a transaction of up to 4,096 rows.
+# synchronous=FULL: a receipt tells the client to forget its copy, so an acknowledged batch must outlive a power cut
+# (NORMAL would do for a killed process); the price is one fsync for a transaction that holds up to 4,096 rows.
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
