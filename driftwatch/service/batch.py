@@ -1,5 +1,6 @@
 """A frame as arrays, screened row by row and column by column: what can be used, and what goes to quarantine."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -213,8 +214,12 @@ def _value(column: FeatureColumn, row: int) -> Any:
 def _name_fault(name: str, taken: int) -> Fault | None:
     size = len(name.encode("utf-8", "replace"))
     if not 0 < size <= MAX_NAME_BYTES:
-        return Fault(None, name[:60], f"the feature's name has {size} bytes; a name has 1 to {MAX_NAME_BYTES}")
-    if not name.isprintable():
+        return Fault(
+            None,
+            name[:60].encode("utf-8", "replace").decode(),
+            f"the feature's name has {size} bytes; a name has 1 to {MAX_NAME_BYTES}",
+        )
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in name):
         return Fault(None, ascii(name[:60]), "the feature's name holds a control character")
     if taken >= MAX_FEATURES:
         return Fault(None, name, f"a version has at most {MAX_FEATURES:,} features; this one is beyond them")

@@ -144,8 +144,8 @@ def test_small_blocks_of_closed_days_are_joined_and_hold_the_same_rows(store: St
     assert found is not None
     assert whole is not None
     assert found[1] == 2
-    columns = read_block(whole.codec, whole.payload).features
-    assert {name: column.to_list() for name, column in columns.items()} == {
+    joined = read_block(whole.codec, whole.payload).features
+    assert {name: column.to_list() for name, column in joined.items()} == {
         "temp": [1.0, None, 3.0, 4.0, None, None],
         "carrier": ["AA", None, "DL", "AA", "UA", "UA"],
         "late": [None, None, True, None, None, None],
