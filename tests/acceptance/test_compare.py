@@ -121,8 +121,9 @@ def test_a_missing_rate_from_2_to_20_percent_is_found() -> None:
     reference = {**REFERENCE, "adr": with_missing(REFERENCE["adr"], 0.02)}
     found = column(compare(reference, changed(adr=with_missing(SAME["adr"], 0.2))), "adr")
     assert kinds(found) == ["missing_rate"]
-    assert "2.0 % → 20 %" in found.findings[0].detail or "→" in found.findings[0].detail
-    assert (round(found.missing_reference, 2), round(found.missing_current, 1)) == (0.02, 0.2)
+    assert "% → 20 %" in found.findings[0].detail
+    assert found.missing_reference == pytest.approx(0.02, abs=0.007)
+    assert found.missing_current == pytest.approx(0.2, abs=0.02)
 
 
 def test_columns_that_come_and_go_are_findings() -> None:
@@ -152,12 +153,12 @@ def test_pure_noise_is_called_drift_in_about_one_of_a_hundred_files() -> None:
     false = 0
     for seed in range(40):
         rng = np.random.default_rng(1000 + seed)
-        sides = [
+        sides: list[Frame] = [
             {f"x{i}": rng.normal(size=n) for i in range(5)}
             | {f"c{i}": rng.choice(list("abcdefghij"), n) for i in range(3)}
             for n in (500, 300)
         ]
-        false += compare(*sides).verdict == "drift"
+        false += compare(sides[0], sides[1]).verdict == "drift"
     assert false <= 3
 
 
@@ -195,7 +196,7 @@ def test_large_files_are_measured_on_their_profiles_with_the_same_numbers() -> N
     a, b = rng.normal(size=150_000), rng.normal(0.3, 1, 150_000)
     found = compare({"x": a}, {"x": b}).columns[0]
     exact = {each.method: each.value for each in compare({"x": a}, {"x": b}, methods="all").columns[0].measures}
-    assert all(each.approximations or each.unit == "nats" or each.value is not None for each in found.measures)
+    assert found.measures[0].approximations
     for each in found.measures:
         assert each.value == pytest.approx(exact[each.method], rel=0.01, abs=1e-4)
 
@@ -248,16 +249,14 @@ def spec(**fields: Any) -> ModelSpec:
     return parse_model_spec({"kind": "model", "model": "hotel", "columns": {"timestamp": "ts"}, **fields})
 
 
-def hours(
-    days: int, start: str, per_hour: int = 40, seed: int = 0, move: Callable[[Any], Any] = lambda x: 0 * x
-) -> Frame:
+def hours(days: int, start: str, *, seed: int = 0, shift: float = 0.0) -> Frame:
     rng = np.random.default_rng(seed)
-    ts = np.repeat(pd.date_range(start, periods=24 * days, freq="h").to_numpy(), per_hour)
-    hour = np.repeat(np.arange(24 * days), per_hour)
+    ts = np.repeat(pd.date_range(start, periods=24 * days, freq="h").to_numpy(), 40)
+    hour = np.repeat(np.arange(24 * days), 40)
     daily = np.sin(2 * np.pi * hour / 24)
     return {
         "ts": ts,
-        "temp": 20 + 6 * daily + rng.normal(size=len(ts)) + move(hour),
+        "temp": 20 + 6 * daily + rng.normal(size=len(ts)) + shift,
         "kind": np.where(rng.random(len(ts)) < 0.3 + 0.2 * daily, "a", "b"),
     }
 
@@ -277,7 +276,7 @@ def test_with_times_a_part_of_the_day_is_compared_with_the_same_hours() -> None:
 @pytest.mark.parametrize("start", ["2024-01-29", "2024-01-10", "2023-03-03", "2026-05-05"])
 def test_with_times_a_real_shift_is_found_wherever_the_file_lies(start: str) -> None:
     reference = hours(28, "2024-01-01")
-    shifted = hours(3, start, seed=2, move=lambda hour: 1.0 + 0.0 * hour)
+    shifted = hours(3, start, seed=2, shift=1.0)
     comparison = compare(reference, shifted, spec())
     assert comparison.calibrated
     assert comparison.drifted == ("temp",)
