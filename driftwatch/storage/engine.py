@@ -69,7 +69,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one snapshot for the whole block.
+        """A connection that sees one snapshot for the whole block, and cannot write.
 
         Raises:
             StoreError: the database cannot be reached.
@@ -181,7 +181,9 @@ def _sqlite_engine(url: URL, path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get(_WRITE) else "BEGIN")
+        writes = bool(conn.get_execution_options().get(_WRITE))
+        conn.exec_driver_sql(f"PRAGMA query_only={int(not writes)}")
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 

@@ -165,13 +165,42 @@ def _insert_sqlite(conn: Connection, rows: list[tuple[Any, ...]]) -> set[int]:
 
 
 def _insert_postgresql(conn: Connection, rows: list[tuple[Any, ...]]) -> set[int]:
-    # One statement with an array a column. Sorted by key, so that two batches with the same ids never wait crosswise.
+    # Sorted by key, so that two batches with the same ids never wait for one another crosswise.
+    order = sorted(range(len(rows)), key=lambda place: rows[place][1])
+    if len(rows) >= _COPY_FROM and _copy(conn, [rows[place] for place in order]):
+        return set()
+    return _insert_arrays(conn, rows, order)
+
+
+_COPY_FROM = 64  # rows; below, two more round trips cost more than they save
+
+
+def _copy(conn: Connection, rows: list[tuple[Any, ...]]) -> bool:
+    """Binary COPY, at half the cost of an INSERT; False if it failed, most likely at a duplicate, and left nothing."""
+    import psycopg
+
+    raw = conn.connection.driver_connection
+    try:
+        with (
+            conn.begin_nested(),
+            raw.cursor() as cursor,  # type: ignore[union-attr]
+            cursor.copy(f"COPY predictions ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy,
+        ):
+            copy.set_types(_TYPES)
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _insert_arrays(conn: Connection, rows: list[tuple[Any, ...]], order: list[int]) -> set[int]:
+    """One statement with an array a column, which says what it stored."""
     arrays = ", ".join(f"%b::{kind}[]" for kind in _TYPES)
     returned = conn.exec_driver_sql(
-        f"INSERT INTO predictions ({', '.join(_COLUMNS)}) "
-        f"SELECT * FROM unnest({arrays}) AS given ({', '.join(_COLUMNS)}) ORDER BY key, day, position "
+        f"INSERT INTO predictions ({', '.join(_COLUMNS)}) SELECT * FROM unnest({arrays}) "
         "ON CONFLICT DO NOTHING RETURNING position",
-        tuple(list(column) for column in zip(*rows, strict=True)),
+        tuple(list(column) for column in zip(*(rows[place] for place in order), strict=True)),
     )
     stored = {position for (position,) in returned}
     return {place for place, row in enumerate(rows) if row[14] not in stored}

@@ -24,6 +24,7 @@ __all__ = [
     "decode_result",
     "encode_result",
     "extend",
+    "extend_all",
     "finish",
     "insert_due",
     "latest_run",
@@ -231,6 +232,17 @@ def extend(conn: Connection, run_id: int, owner: str, fence: int, *, now: int, l
     until = now + int(lease_seconds * SECOND)
     kept = conn.execute(update(monitor_runs).where(*_held(run_id, owner, fence)).values(lease_until=until))
     return kept.rowcount == 1
+
+
+def extend_all(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> int:
+    """Keep everything that this owner is at work on for longer; returns how many runs that is."""
+    until = now + int(lease_seconds * SECOND)
+    kept = conn.execute(
+        update(monitor_runs)
+        .where(monitor_runs.c.owner == owner, monitor_runs.c.state == "running")
+        .values(lease_until=until)
+    )
+    return kept.rowcount
 
 
 def finish(

@@ -403,13 +403,14 @@ def test_drops_of_a_batch_count_once(store: Store) -> None:
 # Partitions
 
 
-def test_rows_of_a_month_without_a_partition_are_refused_until_it_is_made(store: Store) -> None:
+@pytest.mark.parametrize("n", [1, 100])  # small and large batches go different ways on PostgreSQL
+def test_rows_of_a_month_without_a_partition_are_refused_until_it_is_made(store: Store, n: int) -> None:
     late = from_iso("2031-12-31T23:00:00")
     with store.begin() as conn:
         _, version_id = _register(conn)
     if store.dialect == "postgresql":
         with pytest.raises(IntegrityError, match="no partition"), store.begin() as conn:
-            prediction.insert_predictions(conn, _envelope(version_id, ["a"], [late]))
+            prediction.insert_predictions(conn, _envelope(version_id, [f"c{row}" for row in range(n)], [late] * n))
     partition.ensure(store, partition.months_of([late, late + 2 * HOUR]))
     with store.begin() as conn:
         assert prediction.insert_predictions(conn, _envelope(version_id, ["a", "b"], [late, late + 2 * HOUR])) == set()

@@ -35,7 +35,14 @@ def test_a_reader_sees_one_snapshot_while_others_write(store: Store) -> None:
         assert [model.name for model in registration.list_models(reader)] == ["flights"]
 
 
-def test_a_reader_cannot_write_on_postgresql_and_a_second_write_of_one_thread_is_a_mistake(store: Store) -> None:
+def test_a_reader_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"read-?only"), store.read() as conn:
+        registration.ensure_model(conn, "production", "flights", at=1)
+    with store.begin() as conn:  # the connection is as good as new
+        registration.ensure_model(conn, "production", "flights", at=1)
+
+
+def test_a_second_write_transaction_of_one_thread_is_a_mistake(store: Store) -> None:
     with store.begin(), pytest.raises(RuntimeError, match="already writes"), store.begin():
         pass
     with store.begin() as conn:  # the mistake has broken nothing
