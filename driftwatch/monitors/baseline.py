@@ -7,7 +7,7 @@ from typing import Any
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.instant import SECOND, to_iso
 from driftwatch.domain.signal import RunStatus, Severity, Signal
-from driftwatch.drift.rule import Calendar, FittedRule, Judgement, fit
+from driftwatch.drift.rule import Calendar, FittedRule, Judgement, Series, fit
 from driftwatch.errors import DataError
 from driftwatch.monitors.condition import ConditionBaseline, fit_condition
 from driftwatch.monitors.history import ColumnKey, History
@@ -22,6 +22,9 @@ FEATURE_SHARE = 0.6
 
 OUTPUT_SHARE = 0.2
 """Share that score and prediction spend. The rest is for quality, latency, errors and traffic."""
+
+_AT_ONCE = 1024
+"""Windows that are judged in one call of the rule."""
 
 _GROUPS = (("feature", Signal.DRIFT, FEATURE_SHARE), ("output", Signal.PREDICTION_DRIFT, OUTPUT_SHARE))
 
@@ -134,40 +137,53 @@ class DriftBaseline:
             windows: starts, ascending, microseconds UTC; those of the reference are passed over.
             at: when the verdict is known; the end of each window if left out.
         """
+        return list(self.judge_each(history, windows, at=at))
+
+    def judge_each(self, history: History, windows: Sequence[int], *, at: int | None = None) -> Iterator[WindowResult]:
+        """:meth:`judge`, one result after the other: a long replay need not hold them all."""
         alignment = history.alignment
         indexes = [index for index in map(alignment.index, windows) if index >= self.stop]
         if not indexes:
-            return []
-        start, stop = indexes[0], indexes[-1] + 1
-        judgements: dict[int, list[tuple[ColumnKey, Signal, Judgement]]] = {index: [] for index in indexes}
-        for key, signal, judgement in self._judgements(history, start, stop):
-            index = self.first + judgement.bucket
-            if index in judgements:
-                judgements[index].append((key, signal, judgement))
-        results = []
-        for index in indexes:
-            end = alignment.start(index + 1)
-            window = Window(alignment.start(index), end, end if at is None else at)
-            results.append(self._result(history, index, window, judgements[index]))
-        return results
+            return
+        series = [self._series(history, group, indexes[-1] + 1) for group in self.groups]
+        for place in range(0, len(indexes), _AT_ONCE):
+            part = {}
+            for index in indexes[place : place + _AT_ONCE]:
+                end = alignment.start(index + 1)
+                part[index] = Window(alignment.start(index), end, end if at is None else at)
+            faults = self.condition.findings(history, part)
+            judgements = self._judgements(series, part)
+            for index, window in part.items():
+                yield self._result(history, index, window, faults[index], judgements[index])
 
-    def _judgements(self, history: History, start: int, stop: int) -> Iterator[tuple[ColumnKey, Signal, Judgement]]:
-        for group in self.groups:
-            series = [
-                column_series(
-                    history, key, group.rule.calendar, stop, self.stop - self.first, identifier=key in self.identifiers
-                )
-                for key in group.keys
-            ]
-            verdicts = group.rule.judge(
-                series, start - self.first, stop - self.first, budget=group.budget, n_series=len(series)
+    def _series(self, history: History, group: SeriesGroup, stop: int) -> list[Series]:
+        return [
+            column_series(
+                history, key, group.rule.calendar, stop, self.stop - self.first, identifier=key in self.identifiers
             )
+            for key in group.keys
+        ]
+
+    def _judgements(
+        self, series: Sequence[list[Series]], windows: Mapping[int, Window]
+    ) -> dict[int, list[tuple[ColumnKey, Signal, Judgement]]]:
+        judgements: dict[int, list[tuple[ColumnKey, Signal, Judgement]]] = {index: [] for index in windows}
+        start, stop = min(windows) - self.first, max(windows) + 1 - self.first
+        for group, of in zip(self.groups, series, strict=True):
             by_name = {key[1]: key for key in group.keys}
-            for judgement in verdicts:
-                yield by_name[judgement.column], group.signal, judgement
+            for judgement in group.rule.judge(of, start, stop, budget=group.budget, n_series=len(of)):
+                index = self.first + judgement.bucket
+                if index in judgements:
+                    judgements[index].append((by_name[judgement.column], group.signal, judgement))
+        return judgements
 
     def _result(
-        self, history: History, index: int, window: Window, judgements: list[tuple[ColumnKey, Signal, Judgement]]
+        self,
+        history: History,
+        index: int,
+        window: Window,
+        faults: Sequence[Finding],
+        judgements: Sequence[tuple[ColumnKey, Signal, Judgement]],
     ) -> WindowResult:
         why = history.why_excluded(index)
         if why is not None:
@@ -175,8 +191,7 @@ class DriftBaseline:
             summary: dict[str, Any] = {"excluded": why, "columns": {}}
             return WindowResult(window.start, window.end, RunStatus.PARTIAL, (), states, 0, summary)
         columns: dict[str, dict[str, Any]] = {}
-        findings = self.condition.findings(history, index, window)
-        findings += self._added(history, index, window)
+        findings = [*faults, *self._added(history, index, window)]
         for key, signal, judgement in judgements:
             name = self.names[key]
             columns[name] = summary_of(judgement, signal, kind_of(history, key))

@@ -4,6 +4,7 @@ They need no calibration: each is something that the reference has never done it
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,31 +49,48 @@ class ConditionBaseline:
     frozen: frozenset[ColumnKey]
     vanished: frozenset[ColumnKey]
 
-    def findings(self, history: History, index: int, window: Window) -> list[Finding]:
-        """The faults of the window `index`, each column's worst."""
-        found = [self._traffic(history, index, window)]
+    def findings(self, history: History, windows: Mapping[int, Window]) -> dict[int, list[Finding]]:
+        """The faults of windows by index, each column's worst."""
+        if not windows:
+            return {}
+        month = _MONTH_DAYS * history.alignment.per_day
+        first, stop = min(windows) + 1 - month, max(windows) + 1
+        rows = _Sums(history.vector(history.rows, first, stop), first)
+        found: dict[int, list[Finding]] = {index: [] for index in windows}
+        for index, window in windows.items():
+            finding = self._traffic(history, rows, index, window)
+            if finding is not None:
+                found[index].append(finding)
         for key, name in self.names.items():
-            found.append(
-                self._retyped(history, key, index, window, name)
-                or self._vanished(history, key, index, window, name)
-                or self._frozen(history, key, index, window, name)
-            )
-        return [finding for finding in found if finding is not None]
+            column = history.columns[key]
+            carried = _Sums(history.vector(column.rows, first, stop), first)
+            missing = _Sums(history.vector(column.missing, first, stop), first)
+            for index, window in windows.items():
+                finding = (
+                    self._retyped(history, key, index, window, name)
+                    or self._vanished(history, key, index, window, name, rows, carried, missing)
+                    or self._frozen(history, key, index, window, name)
+                )
+                if finding is not None:
+                    found[index].append(finding)
+        return found
 
-    def _traffic(self, history: History, index: int, window: Window) -> Finding | None:
+    def _traffic(self, history: History, rows: "_Sums", index: int, window: Window) -> Finding | None:
         """Little or no traffic for more than a day (a lasting fall becomes the new usual after two weeks)."""
-        span = history.alignment.per_day + 1
+        per_day = history.alignment.per_day
+        span = per_day + 1
         if self.volume <= 0 or any(history.why_excluded(each) for each in range(index - span + 1, index + 1)):
             return None
-        month = history.vector(history.rows, index + 1 - _MONTH_DAYS * history.alignment.per_day, index + 1)
-        rows = _trailing(month, span)
-        usual = min(self.volume, float(np.median(rows)))
-        if rows[-1] >= _LOW_SHARE * usual:
+        n = rows.last(span, index)
+        if n >= _LOW_SHARE * self.volume:
             return None
-        details = {"rows": int(rows[-1]), "usual_rows": usual, "scale_buckets": span}
-        kind = "no_data" if rows[-1] == 0 else "low_volume"
-        measured = (float(rows[-1]) / usual, _LOW_SHARE)
-        return self._finding(window, Signal.TRAFFIC, None, kind, measured, int(rows[-1]), Severity.WARNING, details)
+        ends = range(index + span - _MONTH_DAYS * per_day, index + 1)
+        usual = min(self.volume, float(np.median([rows.last(span, end) for end in ends])))
+        if n >= _LOW_SHARE * usual:
+            return None
+        details = {"rows": n, "usual_rows": usual, "scale_buckets": span}
+        kind = "no_data" if n == 0 else "low_volume"
+        return self._finding(window, Signal.TRAFFIC, None, kind, (n / usual, _LOW_SHARE), n, Severity.WARNING, details)
 
     def _retyped(self, history: History, key: ColumnKey, index: int, window: Window, name: str) -> Finding | None:
         if index not in history.retyped.get(key, ()):
@@ -80,28 +98,34 @@ class ConditionBaseline:
         n = history.rows.get(index, 0)
         return self._finding(window, Signal.SCHEMA, name, "retyped", (1.0, 0.0), n, Severity.CRITICAL, {})
 
-    def _vanished(self, history: History, key: ColumnKey, index: int, window: Window, name: str) -> Finding | None:
+    def _vanished(
+        self,
+        history: History,
+        key: ColumnKey,
+        index: int,
+        window: Window,
+        name: str,
+        rows: "_Sums",
+        carried: "_Sums",
+        missing: "_Sums",
+    ) -> Finding | None:
         """All values are missing, or the column is not sent at all, in the shortest window that has rows enough."""
-        if key in self.vanished or self.missing_share[key] >= 1.0:
+        usual = self.missing_share[key]
+        if key in self.vanished or usual >= 1.0 or not rows.last(1, index):
             return None
-        column = history.columns[key]
-        for span in (1, history.alignment.per_day):
-            first = index - span + 1
-            rows = int(history.vector(history.rows, first, index + 1).sum())
-            if rows < LEAST_ROWS or not history.rows.get(index):
-                continue
-            carried = int(history.vector(column.rows, first, index + 1).sum())
-            missing = int(history.vector(column.missing, first, index + 1).sum())
-            if carried > missing or self.missing_share[key] ** rows > _CHANCE:
-                return None
-            signal = Signal.QUALITY if carried else Signal.SCHEMA
-            details = {"scale_buckets": span, "reference_missing_share": self.missing_share[key]}
-            return self._finding(window, signal, name, "vanished", (1.0, 1.0), rows, Severity.CRITICAL, details)
-        return None
+        span = next((span for span in (1, history.alignment.per_day) if rows.last(span, index) >= LEAST_ROWS), None)
+        if span is None or carried.last(span, index) > missing.last(span, index):
+            return None
+        n = rows.last(span, index)
+        if usual**n > _CHANCE:
+            return None
+        signal = Signal.QUALITY if carried.last(span, index) else Signal.SCHEMA
+        details = {"scale_buckets": span, "reference_missing_share": usual}
+        return self._finding(window, signal, name, "vanished", (1.0, 1.0), n, Severity.CRITICAL, details)
 
     def _frozen(self, history: History, key: ColumnKey, index: int, window: Window, name: str) -> Finding | None:
-        """One and the same value for a day, in a column that never stood still for a day of the reference."""
-        if key in self.frozen or self.missing_share[key] >= 1.0 or not history.rows.get(index):
+        """One and the same value for a day, in a feature that never stood still for a day of the reference."""
+        if key[0] != "feature" or key in self.frozen or self.missing_share[key] >= 1.0 or not history.rows.get(index):
             return None
         value, n = _only_value(history, key, index + 1)
         if value is None or n < LEAST_ROWS or self.modal_share[key] ** n > _CHANCE:
@@ -175,14 +199,31 @@ def _modal_share(column: NumericHistory | CategoricalHistory, first: int, stop: 
 def _only_value(history: History, key: ColumnKey, end: int) -> tuple[str | None, int]:
     """The one value of the day that ends before window `end`, or None, and how many rows had a value."""
     column = history.columns[key]
-    values: set[str | None] = set()
+    only: str | None = None
     n = 0
-    for index in range(end - history.alignment.per_day, end):
+    for index in range(end - 1, end - 1 - history.alignment.per_day, -1):
         present = column.rows.get(index, 0) - column.missing.get(index, 0)
-        if present:
-            n += present
-            values.add(column.constant.get(index))
-    return (values.pop() if len(values) == 1 else None), n
+        if not present:
+            continue
+        value = column.constant.get(index)
+        if value is None or (only is not None and value != only):
+            return None, n + present
+        only = value
+        n += present
+    return only, n
+
+
+class _Sums:
+    """Sums over trailing windows of one vector, each in constant time."""
+
+    def __init__(self, values: NDArray[np.int64], first: int) -> None:
+        self._running: list[int] = [0, *np.cumsum(values).tolist()]
+        self._first = first
+
+    def last(self, span: int, index: int) -> int:
+        """The sum over the `span` windows that end with `index`."""
+        stop = index + 1 - self._first
+        return self._running[stop] - self._running[stop - span]
 
 
 def _trailing(values: NDArray[np.int64], span: int) -> NDArray[np.int64]:

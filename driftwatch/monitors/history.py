@@ -147,6 +147,8 @@ class History:
 
     def why_excluded(self, index: int) -> str | None:
         """Why a window is left out: it touches an excluded period. None for all others."""
+        if not self.exclude:
+            return None
         start, end = self.alignment.start(index), self.alignment.start(index + 1)
         touching = (each for each in self.exclude if each.start < end and start < each.end)
         return next((each.why or "excluded" for each in touching), None)

@@ -5,7 +5,7 @@ The clock is the log's own: a window is judged when it has closed, with nothing 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +17,7 @@ from driftwatch.alerting.machine import advance
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.incident import Incident
 from driftwatch.domain.instant import DAY, to_iso
+from driftwatch.domain.signal import RunStatus
 from driftwatch.errors import DataError, SpecError
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import DriftBaseline, WindowResult
@@ -44,7 +45,8 @@ class BacktestReport:
         reference: ``(start, end)`` in microseconds UTC.
         reference_rows: rows of the reference.
         reference_is_given: the specification says which; else the first 14 days or a third of the log was taken.
-        results: one for each window, in order of time.
+        uncalibrated: the reference is too short to learn how much the columns vary by themselves.
+        results: one for each window, in order of time, without its summary.
         incidents: in order of opening.
         left_out: what was read and not used.
         faults: columns that could not be judged, and why.
@@ -56,6 +58,7 @@ class BacktestReport:
     reference: tuple[int, int]
     reference_rows: int
     reference_is_given: bool
+    uncalibrated: bool
     results: tuple[WindowResult, ...]
     incidents: tuple[Incident, ...]
     left_out: tuple[LeftOut, ...]
@@ -70,18 +73,12 @@ class BacktestReport:
     @property
     def runs(self) -> int:
         """Windows that were evaluated; excluded ones were not."""
-        return sum("excluded" not in result.summary for result in self.results)
+        return sum(result.status is not RunStatus.PARTIAL for result in self.results)
 
     @property
     def days_monitored(self) -> float:
         """The time that was evaluated, in days."""
         return self.runs * self.window / DAY
-
-    @property
-    def uncalibrated(self) -> bool:
-        """Whether the reference is too short to learn how much the columns vary by themselves."""
-        columns = (column for result in self.results for column in result.summary["columns"].values())
-        return any(column.get("uncalibrated", False) for column in columns)
 
     def to_dict(self) -> dict[str, Any]:
         """The public shape of ``backtest --json``."""
@@ -131,14 +128,19 @@ def backtest(source: Any, spec: ModelSpec, *, progress: Progress | None = None) 
             tell("profiling", window - start, int(log.at[-1]) - start)
     baseline = DriftBaseline.fit(history, spec, (start, end))
     windows = list(alignment.windows(end, int(log.at[-1]) + 1))
-    tell("judging", 0, len(windows))
-    results = baseline.judge(history, windows)
-    tell("judging", len(windows), len(windows))
+    results = []
+    uncalibrated = False
+    for result in baseline.judge_each(history, windows):
+        columns = result.summary["columns"].values()
+        uncalibrated = uncalibrated or any(column.get("uncalibrated", False) for column in columns)
+        results.append(replace(result, summary={}))
+        tell("judging", len(results), len(windows))
     return BacktestReport(
         spec=spec,
         rows=log.rows,
         reference=baseline.reference,
         reference_rows=baseline.rows,
+        uncalibrated=uncalibrated,
         reference_is_given=spec.reference is not None,
         results=tuple(results),
         incidents=_incidents(results, spec),

@@ -186,7 +186,7 @@ def test_excluded_days_are_neither_reference_nor_judged() -> None:
     assert alarms(report) == {}
     assert report.runs == 14
     assert [r.status for r in report.results[-2:]] == [RunStatus.PARTIAL] * 2
-    assert report.results[-1].summary["excluded"] == "holiday"
+    assert set(report.results[-1].judged.values()) == {"excluded"}
 
 
 def test_an_important_feature_makes_a_large_effect_critical() -> None:
@@ -243,17 +243,6 @@ def test_a_training_file_with_times_is_a_reference(tmp_path: Path, drifting: Bac
     pyarrow.parquet.write_table(table.filter(early).drop_columns(["ts"]), tmp_path / "train.parquet")
     with pytest.raises(SpecError, match="no column 'ts'"):
         backtest(table, by_file)
-
-
-def test_every_column_has_its_effects_in_the_summary_of_every_window(quiet: BacktestReport) -> None:
-    for result in quiet.results:
-        json.dumps(result.summary, allow_nan=False)
-        assert set(result.summary["columns"]) == {"x", "y", "steps", "carrier", "score"}
-        for column in result.summary["columns"].values():
-            assert column["state"] == "judged"
-            assert 0 <= column["total_variation_distance"] <= 1
-            assert 0 <= column["times_threshold"] < 1
-            assert column["n"] >= 24 * PER_HOUR
 
 
 def test_the_report_has_the_public_shape(drifting: BacktestReport) -> None:
