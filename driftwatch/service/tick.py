@@ -7,8 +7,10 @@ import logging
 import os
 import secrets
 import socket
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 
 from driftwatch.domain.instant import MINUTE
@@ -27,7 +29,7 @@ __all__ = ["TickReport", "Ticker", "new_owner"]
 
 _LOG = logging.getLogger(__name__)
 
-_LEASE_SECONDS = 300.0
+_LEASE_SECONDS = 60.0
 _SPAN = 200
 _WINDOWS_A_TRANSACTION = 24
 _ATTEMPTS = 5
@@ -69,12 +71,16 @@ class Ticker:
         store: where everything is.
         public_url: the dashboard's address, for the links in messages.
         owner: this worker's name; made up if left out.
+        lease_seconds: how long after its death another worker goes on; it is extended while this one lives.
     """
 
-    def __init__(self, store: Store, *, public_url: str, owner: str | None = None) -> None:
+    def __init__(
+        self, store: Store, *, public_url: str, owner: str | None = None, lease_seconds: float = _LEASE_SECONDS
+    ) -> None:
         self._store = store
         self._public_url = public_url
         self._owner = owner or new_owner()
+        self._lease_seconds = lease_seconds
         self._judges: dict[int, ModelJudge] = {}
         self._revised_at: dict[int, int] = {}
         self._beat_at = -_BEAT_SECONDS
@@ -135,15 +141,34 @@ class Ticker:
         """Claim one span of windows and judge it; False if there is none."""
         with self._store.begin() as conn:
             now = self._store.now(conn)
-            span = run.claim_span(conn, self._owner, now=now, lease_seconds=_LEASE_SECONDS, limit=_SPAN)
+            span = run.claim_span(conn, self._owner, now=now, lease_seconds=self._lease_seconds, limit=_SPAN)
             model = monitor.find_model(conn, span[0].monitor_id) if span else None
         if model is None:
             return False
         try:
-            self._judge_and_write(report, model, span, now=now)
+            with self._kept():
+                self._judge_and_write(report, model, span, now=now)
         except LostClaimError:
             _LOG.warning("windows of %s went on to another worker", _name(model))
         return True
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Extend the lease from a thread of its own for as long as the block takes."""
+        done = threading.Event()
+
+        def keep() -> None:
+            while not done.wait(self._lease_seconds / 3):
+                with suppress(StoreError), self._store.begin() as conn:
+                    run.extend_all(conn, self._owner, now=self._store.now(conn), lease_seconds=self._lease_seconds)
+
+        thread = threading.Thread(target=keep, name="driftwatch-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     def _judge_and_write(self, report: TickReport, model: ModelRow, span: Sequence[RunRow], *, now: int) -> None:
         try:

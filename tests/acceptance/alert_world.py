@@ -1,5 +1,6 @@
 """A model with a reference of two weeks and a fault to come, written to a store as ingest writes it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,8 +37,8 @@ class World:
     name: str = "flights"
     clock: str = "replay"
     start: int = START
-    hot: range = range(0)
-    empty: range = range(0)
+    hot: Collection[int] = ()
+    empty: Collection[int] = ()
     model_id: int = 0
     version_id: int = 0
     _batches: int = 0
