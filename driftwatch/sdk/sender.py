@@ -4,9 +4,6 @@ Nothing here makes the caller wait: the deque's operations are atomic, the size 
 sets right whenever the queue is empty, and waking the thread is the release of a lock that only it acquires.
 """
 
-import atexit
-import os
-import sys
 import threading
 from _thread import allocate_lock
 from collections import deque
@@ -15,9 +12,9 @@ from contextlib import suppress
 from random import random
 from time import monotonic, sleep
 from typing import Any
-from weakref import WeakSet
 
 from driftwatch.errors import DeliveryError
+from driftwatch.sdk import process
 from driftwatch.sdk.stats import Counter, notice
 from driftwatch.sdk.transport import OUTCOMES, Parcel, Transport
 
@@ -32,17 +29,27 @@ _IDLE_SECONDS = 60.0
 _BACKOFF_FIRST = 0.5
 _BACKOFF_MOST = 60.0
 
-_senders: "WeakSet[Sender]" = WeakSet()
-
 
 class _Mark:
     """Stands in the queue where `flush` was called; the sender opens it when everything before it is done."""
 
-    __slots__ = ("gate",)
+    __slots__ = ("_gate",)
 
     def __init__(self) -> None:
-        self.gate = allocate_lock()
-        self.gate.acquire()
+        self._gate = allocate_lock()
+        self._gate.acquire()
+
+    def open(self) -> None:
+        """Let everybody pass who waits here, or will."""
+        with suppress(RuntimeError):  # it is open already
+            self._gate.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the mark is open; False if time ran out."""
+        if not self._gate.acquire(timeout=max(0.0, seconds)):
+            return False
+        self.open()
+        return True
 
 
 def _never(_: object) -> None:
@@ -115,7 +122,7 @@ class Sender:
         self._abandoned: list[Any] = []
         self.transport = make_transport()
         self._start_clean()
-        _senders.add(self)
+        process.join(self)
 
     def _start_clean(self) -> None:
         self.queue: deque[Any] = deque()
@@ -136,7 +143,7 @@ class Sender:
 
     def forget(self) -> None:
         """In a forked child: nothing of the parent's rows, thread or connection is touched again."""
-        self._abandoned += [self.transport, self.queue]
+        self._abandoned.append(self.transport)  # closing it would end the parent's connection
         self._counter.reset()
         self.transport = self._make_transport()
         self._start_clean()
@@ -153,7 +160,8 @@ class Sender:
         self.append(item)
         self.queued += size
         if self._synchronous:
-            self._drain()
+            if self._drain() is not None:
+                process.watch_end()
             return True
         self.threshold = self._max_bytes - _ROW_BYTES
         self._ensure_thread()
@@ -166,14 +174,23 @@ class Sender:
         if self.closed or (not self.queue and self._thread is None):
             return True
         if not self._synchronous:
-            mark = _Mark()
-            self.append(mark)
+            mark = self._mark()
             self._urgent = self._hurry = True
             self._ensure_thread()
             self._ring()
             if self._thread is not None:
-                return mark.gate.acquire(timeout=max(0.0, timeout))
+                return mark.wait(timeout)
         return self._drain_until(until)
+
+    def _mark(self) -> "_Mark":
+        """A mark at the end of the queue; one that stands there already serves again, so that they stay few."""
+        with suppress(IndexError):
+            last = self.queue[-1]
+            if isinstance(last, _Mark):
+                return last
+        mark = _Mark()
+        self.append(mark)
+        return mark
 
     def _drain_until(self, until: float) -> bool:
         """Deliver on the caller's thread, with the same waits between tries."""
@@ -194,14 +211,22 @@ class Sender:
         self._ring()
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.1, min(timeout, 1.0)))
-        if self._delivering.acquire(timeout=0.1):
-            try:
-                self.threshold = -1
-                self._drop_all("unsent_at_close")
-                self._close_transport()
-            finally:
-                self._delivering.release()
+        self._finish(0.1)
         return done
+
+    def _finish(self, timeout: float) -> None:
+        """After the end: what is still there is lost, and counted. Left to the thread while it is sending."""
+        if not self._delivering.acquire(timeout=timeout):
+            return
+        try:
+            self.threshold = -1
+            lost = self.waiting()
+            self._drop_all("unsent_at_close")
+            self._close_transport()
+        finally:
+            self._delivering.release()
+        if lost:
+            notice("unsent", f"driftwatch dropped {lost} rows that could not be sent before the end")
 
     def waiting(self) -> int:
         """Rows and outcomes in the queue."""
@@ -228,7 +253,7 @@ class Sender:
                 thread = threading.Thread(target=self._run, name="driftwatch-sender", daemon=True)
                 self._thread = thread
                 thread.start()
-                _watch_end_of_process()
+                process.watch_end()
         except RuntimeError as error:  # no more threads, or the interpreter is ending
             self._thread = None
             notice("no_thread", f"driftwatch cannot start its thread ({error}); rows wait in the queue")
@@ -237,14 +262,18 @@ class Sender:
 
     def _run(self) -> None:
         while not self.closed:
-            if not self.queue and not self._idle():
-                return
-            self._linger()
+            if not self.queue:
+                if not self._idle():
+                    return
+                continue
+            if type(self.queue[0]) is bytes:
+                self._linger()
             self.threshold = self._max_bytes - _ROW_BYTES
             self._hurry = False
             delay = self._drain()
             if delay is not None:
                 self._back_off(delay)
+        self._finish(_IDLE_SECONDS)
 
     def _idle(self) -> bool:
         """Wait for a row; False when the thread should end because none comes."""
@@ -295,7 +324,7 @@ class Sender:
             while self.queue:
                 item = self.queue[0]
                 if isinstance(item, _Mark):
-                    self.queue.popleft().gate.release()
+                    self.queue.popleft().open()
                     continue
                 if isinstance(item, Parcel):
                     delay = self._deliver(item)
@@ -318,17 +347,16 @@ class Sender:
             row = queue.popleft()
             rows.append(row)
             size += len(row)
-        self.queued -= size
         self._frame_at = monotonic()
         try:
             parcels = self._assemble(rows)
         except Exception as error:  # noqa: BLE001 - the host must never suffer from a fault of ours
+            self.queued -= size
             self._counter.drop("internal_error", len(rows))
             notice("internal_error", f"driftwatch could not encode {len(rows)} rows: {error!r}")
             return
-        for parcel in reversed(parcels):
-            queue.appendleft(parcel)
-            self.queued += len(parcel.body)
+        queue.extendleft(reversed(parcels))
+        self.queued += sum(len(parcel.body) for parcel in parcels) - size
 
     def _deliver(self, parcel: Parcel) -> float | None:
         """One try. None when the parcel is done with, delivered or dropped; else the wait before the next."""
@@ -372,7 +400,7 @@ class Sender:
             if isinstance(item, Parcel):
                 self._lose(item, reason)
             elif isinstance(item, _Mark):
-                item.gate.release()
+                item.open()
             else:
                 self._counter.drop(reason)
         self.queued = 0
@@ -384,38 +412,3 @@ class Sender:
                 close()
             except Exception as error:  # noqa: BLE001 - as above
                 notice("close", f"the transport of driftwatch could not be closed: {error!r}")
-
-
-def _forget_all() -> None:
-    for sender in list(_senders):
-        sender.forget()
-
-
-def _flush_all() -> None:
-    """At the end of the process: one deadline for all clients."""
-    senders = [sender for sender in list(_senders) if not sender.closed]
-    until = monotonic() + max((sender.shutdown_seconds for sender in senders), default=0.0)
-    for sender in senders:
-        sender.close(max(0.0, min(sender.shutdown_seconds, until - monotonic())))
-
-
-_watched_process = 0
-
-
-def _watch_end_of_process() -> None:
-    """Flush when the process ends. A child of multiprocessing ends without `atexit`, so it has its own hook."""
-    global _watched_process  # noqa: PLW0603 - a fact of the process
-    if _watched_process == os.getpid():
-        return
-    if not _watched_process:
-        atexit.register(_flush_all)
-    _watched_process = os.getpid()
-    processes = sys.modules.get("multiprocessing.process")
-    if processes is not None and processes.parent_process() is not None:
-        from multiprocessing.util import Finalize
-
-        Finalize(None, _flush_all, exitpriority=10)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)

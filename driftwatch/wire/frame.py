@@ -50,7 +50,8 @@ class Frame:
         error: list of texts, bools or None; or None. None and False mean served.
         request_id: list of texts or None; or None.
         entity: list of texts or None; or None. The erasure key.
-        features: model inputs by name.
+        features: model inputs by name. A client that samples sends the rows whose features it left out in frames
+            without any; they count as rows, and say nothing about features.
         tags: columns that are not model inputs, by name; each a list of plain values or None.
         raw: the frame as received, uncompressed.
     """

@@ -123,6 +123,25 @@ for i in range(100):
     assert sorted(_ids(tmp_path / "inbox.db"), key=int) == [str(i) for i in range(100)]
 
 
+def test_a_synchronous_client_tries_once_more_at_the_end_of_the_process(tmp_path: Path) -> None:
+    code = """
+import sqlite3, sys, driftwatch
+other = sqlite3.connect(sys.argv[2], isolation_level=None)
+other.execute("CREATE TABLE inbox (batch_id TEXT PRIMARY KEY, received_at BIGINT, frame BLOB)")
+other.execute("BEGIN IMMEDIATE")
+client = driftwatch.Client(sys.argv[1], model="m", version="1", synchronous=True, timeout_seconds=0.01)
+client.log_prediction({}, prediction=1, id="late")
+assert client.stats.queued_rows == 1
+other.execute("COMMIT")
+other.close()
+"""
+    path = tmp_path / "inbox.db"
+    process = _python(code, f"sqlite:///{path}", str(path))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert _ids(path) == ["late"]
+
+
 def test_the_end_of_the_process_does_not_wait_for_a_service_that_is_away() -> None:
     code = """
 import driftwatch

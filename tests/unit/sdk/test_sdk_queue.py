@@ -185,6 +185,17 @@ def test_flush_says_no_when_time_runs_out_and_nothing_is_lost(new_client: NewCli
     assert gate.ids() == [id_]
 
 
+def test_flushing_again_and_again_while_nothing_moves_takes_no_memory(new_client: NewClient, gate: Gate) -> None:
+    client = new_client(None, transport=gate)
+    client.log_prediction({}, prediction=1)
+    for _ in range(50):
+        assert not client.flush(0.001)
+    sender: Any = client._sender
+    assert len(sender.queue) <= 3
+    gate.open.set()
+    assert client.flush()
+
+
 def test_close_counts_what_it_could_not_send_and_later_rows(new_client: NewClient) -> None:
     gate = Gate(failures=1000)
     gate.open.set()
