@@ -19,6 +19,7 @@ __all__ = [
     "KEY_THRESHOLD",
     "KEY_VOLUME",
     "Happening",
+    "card",
     "chip",
     "evidence",
     "measures",
@@ -124,6 +125,27 @@ def evidence(parts: Sequence[tuple[str, str]]) -> None:
     st.html(f'<div class="dw-meta dw-evidence">{text}</div>')
 
 
+def card(label: str, value: str, note: str, *, colour: str = "off", more: str | None = None) -> None:
+    """One number with a note below it.
+
+    Args:
+        label: what it is; may hold Markdown of ours.
+        value: ready to read.
+        note: a few words, below twenty characters.
+        colour: of the note: "red", "orange", "green", or "off" for grey.
+        more: explained when pointed at.
+    """
+    st.metric(
+        label,
+        value,
+        delta=note or None,
+        delta_color="off" if colour not in ("red", "orange", "green") else _delta(colour),
+        delta_arrow="off",
+        border=True,
+        help=more,
+    )
+
+
 def measures(pairs: Sequence[tuple[str, str, Status | None]]) -> None:
     """A list of (name, value, status or None): names left, values right."""
     rows = "".join(
@@ -160,6 +182,10 @@ def state(sign: str, title: str, sentence: str, *, height: int = 190) -> None:
 
 def _colour(name: str) -> _Colour:
     return next((colour for colour in _CLASSES if colour == name), "gray")
+
+
+def _delta(name: str) -> Literal["red", "orange", "green"]:
+    return "red" if name == "red" else "orange" if name == "orange" else "green"
 
 
 def _class(status: Status | None) -> str:

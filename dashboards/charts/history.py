@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from dashboards.charts.timeline import event_marks
 from dashboards.charts.token import Row, layered, rows, show, time_x, token, token_field, value_y
 from driftwatch.queries import format as fmt
-from driftwatch.queries.series import DriftPoint
+from driftwatch.queries.model import CAP
+from driftwatch.queries.series import DriftPoint, Event
 from driftwatch.queries.status import Status
 
 __all__ = ["draw_drift_history"]
@@ -16,9 +18,17 @@ _UNJUDGED = {Status.NO_DATA: "○ no data", Status.LOW_DATA: "◌ low data", Sta
 
 
 def draw_drift_history(
-    points: Sequence[DriftPoint], *, domain: tuple[int, int], now: int, name: str, key: str, height: int = 190
+    points: Sequence[DriftPoint],
+    *,
+    domain: tuple[int, int],
+    now: int,
+    name: str,
+    key: str,
+    height: int = 190,
+    events: Sequence[Event] = (),
+    labelled: bool = True,
 ) -> None:
-    """× threshold per window: 1 is where an alarm begins.
+    """× threshold per window: 1 is where an alarm begins; beyond 10 the line runs along the top.
 
     Args:
         points: oldest first.
@@ -27,11 +37,13 @@ def draw_drift_history(
         name: what is drawn, for the text alternative.
         key: stable name of the element.
         height: pixels.
+        events: lettered rules through the chart.
+        labelled: False where the time axis belongs to the chart below.
     """
     drawn = [_row(point, now) for point in points]
     values = [row["v"] for row in drawn if row["v"] is not None]
     top = max([1.25, *values]) * 1.08
-    x, y = time_x(domain), value_y("v:Q", pattern="~g", domain=(0, top))
+    x, y = time_x(domain, labelled=labelled), value_y("v:Q", pattern="~g", domain=(0, top))
     breached = [row for row in drawn if row["status"] in ("critical", "warning")]
     layers: list[alt.Chart] = [*_gaps(points, domain, x), *_threshold(domain, x, y)]
     line = alt.Chart(rows(drawn)).mark_line(strokeWidth=2, clip=True)
@@ -43,6 +55,7 @@ def draw_drift_history(
         )
     hover = alt.Chart(rows([row for row in drawn if row["v"] is not None])).mark_point(size=160, opacity=0)
     layers.append(hover.encode(x=x, y=y, tooltip=_tooltip()))
+    layers.extend(event_marks(events, x, lettered=True))
     show(layered(*layers).properties(height=height), finding=_in_words(points, name), key=key)
 
 
@@ -50,7 +63,7 @@ def _row(point: DriftPoint, now: int) -> Row:
     judged = point.status not in _UNJUDGED
     return {
         "t": point.end // 1000,
-        "v": point.times_threshold if judged else None,
+        "v": min(point.times_threshold, CAP) if judged and point.times_threshold is not None else None,
         "status": point.status.value,
         "when": fmt.window(point.start, point.end, now),
         "effect": fmt.effect(point.times_threshold),

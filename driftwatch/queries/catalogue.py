@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from driftwatch.domain.instant import DAY
 from driftwatch.errors import SpecError
 from driftwatch.monitors.alignment import judged_width
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
-from driftwatch.storage import registration
-from driftwatch.storage.schema import batches, model_versions, reference_sets
+from driftwatch.storage import profile, registration
+from driftwatch.storage.reference import get_reference
 
 __all__ = [
     "DEFAULT_ENVIRONMENT",
@@ -53,9 +53,8 @@ class KnownModel:
         spec: what is declared; the defaults for a model without a specification.
         spec_fault: why a stored specification cannot be read, or "".
         versions: version ids by name, newest first.
-        first_at: event time of its oldest row, microseconds UTC, or None.
+        first_at: start of its oldest bucket, microseconds UTC, or None before its first row.
         last_at: event time of its newest row.
-        received_at: when its newest batch came.
     """
 
     id: int
@@ -66,7 +65,6 @@ class KnownModel:
     versions: dict[str, int] = field(default_factory=dict)
     first_at: int | None = None
     last_at: int | None = None
-    received_at: int | None = None
 
     @property
     def replay(self) -> bool:
@@ -87,66 +85,20 @@ class KnownModel:
 
 def list_models(conn: Connection) -> list[KnownModel]:
     """All models, by environment and name."""
-    versions: dict[int, dict[str, int]] = {}
-    newest_first = select(model_versions).order_by(model_versions.c.created_at.desc(), model_versions.c.id.desc())
-    for version in conn.execute(newest_first):
-        versions.setdefault(version.model_id, {})[version.version] = version.id
-    seen = {
-        data.model_id: data
-        for data in conn.execute(
-            select(
-                batches.c.model_id,
-                func.min(batches.c.first_at).label("first_at"),
-                func.max(batches.c.last_at).label("last_at"),
-                func.max(batches.c.received_at).label("received_at"),
-            )
-            .where(batches.c.kind == "predictions")
-            .group_by(batches.c.model_id)
-        )
-    }
-    known = []
-    for row in registration.list_models(conn):
-        spec, fault = _spec(row.name, row.environment, row.spec)
-        data = seen.get(row.id)
-        known.append(
-            KnownModel(
-                id=row.id,
-                environment=row.environment,
-                name=row.name,
-                spec=spec,
-                spec_fault=fault,
-                versions=versions.get(row.id, {}),
-                first_at=data.first_at if data else None,
-                last_at=data.last_at if data else None,
-                received_at=data.received_at if data else None,
-            )
-        )
-    return known
+    return [_known(conn, row) for row in registration.list_models(conn)]
 
 
 def find_model(conn: Connection, name: str, environment: str = DEFAULT_ENVIRONMENT) -> KnownModel | None:
     """The model of that name, or None."""
-    return next(
-        (model for model in list_models(conn) if (model.name, model.environment) == (name, environment)),
-        None,
-    )
+    row = registration.find_model(conn, environment, name)
+    return None if row is None else _known(conn, row)
 
 
 def read_reference(conn: Connection, model: KnownModel) -> KnownReference | None:
     """The reference as recorded, else as declared, else the 14 days that are being learned; None without rows."""
-    row = conn.execute(
-        select(reference_sets)
-        .where(
-            reference_sets.c.model_id == model.id,
-            reference_sets.c.kind == "operating",
-            reference_sets.c.superseded_at.is_(None),
-            reference_sets.c.reference_start.is_not(None),
-        )
-        .order_by(reference_sets.c.created_at.desc(), reference_sets.c.id.desc())
-        .limit(1)
-    ).first()
-    if row is not None:
-        return KnownReference(row.reference_start, row.reference_end, row.n, fixed=True)
+    row = get_reference(conn, model.id, "operating")
+    if row is not None and row.start is not None and row.end is not None:
+        return KnownReference(row.start, row.end, row.n, fixed=True)
     declared = model.spec.reference.period if model.spec.reference else None
     if declared is not None:
         return KnownReference(*declared, 0, fixed=True)
@@ -167,11 +119,25 @@ def read_importance(conn: Connection, model: KnownModel) -> dict[str, float]:
     return {name: weight / total for name, weight in weights.items()} if total > 0 else {}
 
 
-def _spec(name: str, environment: str, document: dict[str, object] | None) -> tuple[ModelSpec, str]:
-    plain = ModelSpec(model=name, environment=environment)
-    if document is None:
+def _known(conn: Connection, row: registration.ModelRow) -> KnownModel:
+    spec, fault = _spec(row)
+    return KnownModel(
+        id=row.id,
+        environment=row.environment,
+        name=row.name,
+        spec=spec,
+        spec_fault=fault,
+        versions={each.version: each.id for each in reversed(registration.list_versions(conn, row.id))},
+        first_at=profile.first_bucket(conn, row.id),
+        last_at=profile.watermark(conn, row.id),
+    )
+
+
+def _spec(row: registration.ModelRow) -> tuple[ModelSpec, str]:
+    plain = ModelSpec(model=row.name, environment=row.environment)
+    if row.spec is None:
         return plain, ""
     try:
-        return parse_model_spec(document), ""
+        return parse_model_spec(row.spec), ""
     except SpecError as error:
         return plain, str(error)

@@ -139,8 +139,8 @@ def compare_histograms(
     return Histogram(
         bins=bins,
         log=log,
-        open_low=min(profile.low for profile in profiles) < edges[0],
-        open_high=max(profile.high for profile in profiles) > edges[-1],
+        open_low=bool(min(profile.low for profile in profiles) < edges[0]),
+        open_high=bool(max(profile.high for profile in profiles) > edges[-1]),
         median_reference=None if reference is None else quantile(reference, codec, 0.5),
         median_current=None if current is None else quantile(current, codec, 0.5),
     )

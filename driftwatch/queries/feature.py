@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from driftwatch.domain.instant import DAY
 from driftwatch.drift.distribution import Distribution
 from driftwatch.drift.measures import measure_categories, measure_distributions
 from driftwatch.drift.result import MeasureResult
@@ -22,7 +23,7 @@ from driftwatch.queries.standing import Standing, read_standing
 from driftwatch.queries.status import Status, worst
 from driftwatch.storage.store import Store
 
-__all__ = ["ColumnSide", "FeatureView", "read_feature"]
+__all__ = ["ColumnSide", "FeatureView", "list_model_columns", "read_feature"]
 
 _NUMERIC_MEASURES = ("kolmogorov_smirnov", "wasserstein_distance_normalized", "jensen_shannon_distance")
 _CATEGORICAL_MEASURES = ("total_variation_distance", "jensen_shannon_distance")
@@ -115,6 +116,15 @@ class _Compared:
     measures: tuple[MeasureResult, ...] = ()
 
 
+def list_model_columns(store: Store, name: str, environment: str) -> tuple[str, ...]:
+    """Every column of the model: features by importance, then by name; empty if there is no such model."""
+    with store.read() as conn:
+        model = find_model(conn, name, environment)
+        if model is None:
+            return ()
+        return tuple(_columns(conn, model, read_standing(conn, model, store.now(conn))))
+
+
 def read_feature(store: Store, name: str, environment: str, column: str | None, span_name: str) -> FeatureView | None:
     """The page in one snapshot, or None if there is no such model.
 
@@ -132,7 +142,7 @@ def read_feature(store: Store, name: str, environment: str, column: str | None, 
             return None
         standing = read_standing(conn, model, read_at)
         span = span_of(span_name, end=standing.now, width=model.width)
-        columns = tuple(_columns(conn, model, standing, span))
+        columns = tuple(_columns(conn, model, standing))
         known = column if column in columns else None
         runs = read_runs(conn, model.id, span) if known else []
         compared = _compare(conn, standing, known, span) if known else _Compared()
@@ -169,9 +179,10 @@ def read_feature(store: Store, name: str, environment: str, column: str | None, 
     )
 
 
-def _columns(conn: Connection, model: KnownModel, standing: Standing, span: Span) -> list[str]:
+def _columns(conn: Connection, model: KnownModel, standing: Standing) -> list[str]:
     """Every column that was judged, registered or seen: features by importance, then by name."""
-    names = set(list_columns(conn, model, span))
+    end = standing.now if model.last_at is None else min(standing.now, model.last_at + 1)
+    names = list_columns(conn, model, Span(end - DAY, end))
     if standing.run is not None:
         names |= standing.run.columns.keys()
     return sorted(names, key=lambda name: (-standing.importance.get(name, 0.0), name))

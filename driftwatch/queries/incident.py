@@ -6,12 +6,22 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, case, func, select
 
-from driftwatch.domain.instant import DAY, from_iso
-from driftwatch.queries.status import Status
+from driftwatch.domain.alert import Alert
+from driftwatch.queries.status import Status, of_severity
+from driftwatch.storage.profile import watermark
 from driftwatch.storage.schema import alert_transitions, alerts, incidents, models, notifications, receivers
 from driftwatch.storage.store import Store
 
-__all__ = ["AlertLine", "Delivery", "IncidentDetail", "IncidentLine", "Move", "list_incidents", "read_incident"]
+__all__ = [
+    "AlertLine",
+    "Delivery",
+    "IncidentDetail",
+    "IncidentLine",
+    "Move",
+    "list_incidents",
+    "read_incident",
+    "read_incidents",
+]
 
 _MOST = 500
 
@@ -65,9 +75,10 @@ class AlertLine:
         effect: effect sizes by method key, at its worst.
         n: rows with a value in that window.
         n_reference: rows that they were compared with, or None.
-        window: ``(start, end)`` of that window, microseconds UTC, or None.
+        window: ``(start, end)`` of that window, microseconds UTC.
         since: start of the first alarming window.
         last_fired_at: end of the newest one.
+        size: the largest effect, 0 to 1 where there is one that is bounded.
     """
 
     column: str | None
@@ -81,9 +92,10 @@ class AlertLine:
     effect: Mapping[str, float]
     n: int
     n_reference: int | None
-    window: tuple[int, int] | None
-    since: int | None
-    last_fired_at: int | None
+    window: tuple[int, int]
+    since: int
+    last_fired_at: int
+    size: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +138,23 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class IncidentDetail:
-    """One incident with its proof."""
+    """One incident with its proof.
+
+    Attributes:
+        line: what the list says of it.
+        alerts: firing ones first, then the worst.
+        moves: how they came there, newest first.
+        deliveries: what was sent, newest first.
+        now: database time of the snapshot.
+        data_at: the newest row of the model, microseconds UTC, or None.
+    """
 
     line: IncidentLine
     alerts: tuple[AlertLine, ...]
     moves: tuple[Move, ...]
     deliveries: tuple[Delivery, ...]
     now: int
+    data_at: int | None
 
 
 def list_incidents(
@@ -156,13 +178,19 @@ def list_incidents(
     return [_line(row) for row in conn.execute(query.limit(_MOST))]
 
 
+def read_incidents(store: Store) -> list[IncidentLine]:
+    """Every incident in one snapshot, open ones first, then the newest; at most 500."""
+    with store.read() as conn:
+        return list_incidents(conn)
+
+
 def read_incident(store: Store, incident_id: str) -> IncidentDetail | None:
     """One incident in one snapshot, or None."""
     with store.read() as conn:
         row = conn.execute(_lines().where(incidents.c.id == incident_id)).first()
         if row is None:
             return None
-        alert_rows = conn.execute(select(alerts).where(alerts.c.incident_id == incident_id)).all()
+        alert_rows = conn.execute(select(alerts.c.details).where(alerts.c.incident_id == incident_id)).all()
         move_rows = conn.execute(
             select(alert_transitions, alerts.c.column_name, alerts.c.signal)
             .join(alerts, alerts.c.id == alert_transitions.c.alert_id)
@@ -177,14 +205,15 @@ def read_incident(store: Store, incident_id: str) -> IncidentDetail | None:
             .order_by(notifications.c.created_at.desc(), notifications.c.id.desc())
             .limit(_MOST)
         ).all()
-        now = store.now(conn)
-    ranked = sorted((_alert(row) for row in alert_rows), key=_rank)
+        now, data_at = store.now(conn), watermark(conn, row.model_id)
+    ranked = sorted((_alert(details) for (details,) in alert_rows), key=_rank)
     return IncidentDetail(
         line=_line(row),
         alerts=tuple(ranked),
         moves=tuple(_move(move) for move in move_rows),
         deliveries=tuple(_delivery(sent) for sent in sent_rows),
         now=now,
+        data_at=data_at,
     )
 
 
@@ -224,39 +253,35 @@ def _line(row: Row[Any]) -> IncidentLine:
     )
 
 
-def _alert(row: Row[Any]) -> AlertLine:
-    details = row.details or {}
-    peak = details.get("peak", details)
-    facts = peak.get("details", peak)
-    window = None
-    if "window_start" in peak and "window_end" in peak:
-        window = (_instant(peak["window_start"]), _instant(peak["window_end"]))
+def _alert(details: Mapping[str, Any]) -> AlertLine:
+    alert = Alert.from_dict(details)
+    peak = alert.peak
     return AlertLine(
-        column=row.column_name,
-        signal=row.signal,
-        state=row.state,
-        status=_status(row.severity),
-        kind=str(peak.get("kind", "")),
-        value=row.value if row.value is not None else peak.get("value"),
-        threshold=row.threshold if row.threshold is not None else peak.get("threshold"),
-        times_threshold=facts.get("times_threshold"),
-        effect={method: float(value) for method, value in peak.get("effect", {}).items()},
-        n=int(peak.get("n", 0)),
-        n_reference=facts.get("n_reference"),
-        window=window,
-        since=row.opened_at,
-        last_fired_at=row.last_fired_at,
+        column=alert.key.column,
+        signal=alert.key.signal.value,
+        state=alert.state.value,
+        status=of_severity(alert.severity),
+        kind=peak.kind,
+        value=peak.value,
+        threshold=peak.threshold,
+        times_threshold=peak.details.get("times_threshold"),
+        effect=peak.effect,
+        n=peak.n,
+        n_reference=peak.details.get("n_reference"),
+        window=(peak.window_start, peak.window_end),
+        since=alert.since,
+        last_fired_at=alert.last_alarm_at,
+        size=alert.effect,
     )
 
 
 def _rank(alert: AlertLine) -> tuple[bool, int, float, str]:
-    size = max((abs(value) for value in alert.effect.values()), default=0.0)
-    return (alert.state == "resolved", alert.status.rank, -size, alert.column or "")
+    return (alert.state == "resolved", alert.status.rank, -alert.size, alert.column or "")
 
 
 def _move(row: Row[Any]) -> Move:
     return Move(
-        at=row.window_end if row.window_end is not None else row.moved_at,
+        at=row.moved_at,
         column=row.column_name,
         signal=row.signal,
         before=row.from_state,
@@ -281,11 +306,3 @@ def _delivery(row: Row[Any]) -> Delivery:
 
 def _status(severity: str) -> Status:
     return Status(severity) if severity in ("critical", "warning", "watch") else Status.WARNING
-
-
-def _instant(value: int | str) -> int:
-    return from_iso(value) if isinstance(value, str) else int(value)
-
-
-RECENT = 30 * DAY
-"""How long a resolved incident stays in the list."""

@@ -7,7 +7,6 @@ from functools import reduce
 import numpy as np
 from sqlalchemy import Connection
 
-from driftwatch.domain.instant import DAY
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.profiles.bucket import BucketProfile, ColumnProfile
 from driftwatch.profiles.categorical import CategoricalProfile
@@ -107,11 +106,11 @@ def read_column(
 
 
 def list_columns(conn: Connection, model: KnownModel, span: Span) -> set[str]:
-    """The columns that the newest rows of the window carried, by the names that findings give them."""
+    """The columns that the rows of the window carried, by the names that findings give them."""
     roles = {role: name for name, role in reversed(output_roles(model.spec).items())}
     declared = set(model.spec.features.names)
     names: set[str] = set()
-    for _, profile in _profiles(conn, model, Span(max(span.start, span.end - DAY), span.end)):
+    for _, profile in _profiles(conn, model, span):
         features = profile.features.keys()
         names |= features & declared if declared else features
         names |= {roles[role] for role in profile.outputs if role in roles}

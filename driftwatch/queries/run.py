@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, func, select
 
+from driftwatch.domain.finding import Finding
 from driftwatch.domain.signal import RunStatus
 from driftwatch.queries.series import MOST_POINTS, DriftPoint
 from driftwatch.queries.span import Span
-from driftwatch.queries.status import Status
-from driftwatch.storage.run import decode_result
+from driftwatch.queries.status import Status, of_severity
+from driftwatch.storage import finding, run
 from driftwatch.storage.schema import monitor_runs, monitors
 
 __all__ = ["ColumnResult", "Run", "drift_points", "newest_run", "newest_status", "read_runs"]
@@ -92,31 +93,28 @@ class Run:
 
 
 def read_runs(conn: Connection, model_id: int, span: Span) -> list[Run]:
-    """The finished runs of the model's windows that end in ``(start, end]``, oldest first.
+    """The finished runs of the model's windows that end in ``(start, end]``, oldest first; at most 2,000, the newest.
 
-    Of a window that was judged again the newest result counts. At most 2,000, the newest.
+    Of a window that was judged again the newest result counts.
     """
-    rows = conn.execute(
-        _finished(model_id)
-        .where(monitor_runs.c.window_end > span.start, monitor_runs.c.window_end <= span.end)
-        .order_by(monitor_runs.c.window_end.desc(), monitor_runs.c.id.desc())
-        .limit(MOST_POINTS)
-    ).mappings()
-    newest: dict[tuple[int, int], Run] = {}
-    for row in rows:
-        if (row["window_start"], row["window_end"]) not in newest:
-            newest[row["window_start"], row["window_end"]] = _run(row)
-    return sorted(newest.values(), key=lambda run: run.end)
+    rows = run.list_results(conn, model_id, span.start, span.end)[-MOST_POINTS:]
+    if not rows:
+        return []
+    worst = _worst_findings(finding.list_findings(conn, model_id, rows[0].window_end - 1, span.end))
+    return [_run(row, worst) for row in rows]
 
 
 def newest_run(conn: Connection, model_id: int) -> Run | None:
     """The model's newest finished run, or None."""
-    row = (
-        conn.execute(_finished(model_id).order_by(monitor_runs.c.window_end.desc(), monitor_runs.c.id.desc()).limit(1))
-        .mappings()
-        .first()
-    )
-    return None if row is None else _run(row)
+    end = conn.execute(
+        select(func.max(monitor_runs.c.window_end))
+        .join(monitors, monitors.c.id == monitor_runs.c.monitor_id)
+        .where(monitors.c.model_id == model_id, monitor_runs.c.state == "finished")
+    ).scalar()
+    if end is None:
+        return None
+    found = read_runs(conn, model_id, Span(end - 1, end))
+    return found[-1] if found else None
 
 
 def newest_status(conn: Connection, model_id: int) -> RunStatus | None:
@@ -134,18 +132,18 @@ def newest_status(conn: Connection, model_id: int) -> RunStatus | None:
 def drift_points(runs: Sequence[Run], column: str) -> tuple[DriftPoint, ...]:
     """The history of one column; a run that failed, or did not know the column, is a point without a value."""
     points = []
-    for run in runs:
-        result = run.columns.get(column)
+    for each in runs:
+        result = each.columns.get(column)
         if result is None:
-            if run.status in (RunStatus.ERROR, RunStatus.NO_DATA, RunStatus.LOW_DATA):
-                status = Status.RUN_ERROR if run.status is RunStatus.ERROR else Status(run.status.value)
-                points.append(DriftPoint(run.start, run.end, None, None, status, run.n))
+            if each.status in (RunStatus.ERROR, RunStatus.NO_DATA, RunStatus.LOW_DATA):
+                status = Status.RUN_ERROR if each.status is RunStatus.ERROR else Status(each.status.value)
+                points.append(DriftPoint(each.start, each.end, None, None, status, each.n))
             continue
         distance = result.distance
         points.append(
             DriftPoint(
-                run.start,
-                run.end,
+                each.start,
+                each.end,
                 None if distance is None else distance[1],
                 result.times_threshold,
                 result.status,
@@ -155,45 +153,47 @@ def drift_points(runs: Sequence[Run], column: str) -> tuple[DriftPoint, ...]:
     return tuple(points)
 
 
-def _finished(model_id: int) -> Any:
-    return (
-        select(monitor_runs)
-        .join(monitors, monitors.c.id == monitor_runs.c.monitor_id)
-        .where(monitors.c.model_id == model_id, monitor_runs.c.state == "finished")
-    )
-
-
-def _run(row: RowMapping) -> Run:
-    result = decode_result(row["result"]) if row["result"] is not None else {}
-    summary = result.get("summary", {})
-    worst = _worst_findings(result.get("findings", ()))
-    width = row["window_end"] - row["window_start"]
+def _run(row: run.RunRow, worst: Mapping[tuple[int, int, str], Status]) -> Run:
+    summary = _decoded(row.result)
+    width = row.window_end - row.window_start
     return Run(
-        id=row["id"],
-        start=row["window_start"],
-        end=row["window_end"],
-        status=RunStatus(row["status"] or "error"),
-        n=row["n"],
-        finished_at=row["finished_at"],
-        error=row["last_error"] or "",
-        attempt=row["attempt"],
-        columns={name: _column(fields, worst.get(name), width) for name, fields in summary.get("columns", {}).items()},
+        id=row.id,
+        start=row.window_start,
+        end=row.window_end,
+        status=RunStatus(row.status or "error"),
+        n=row.n,
+        finished_at=row.finished_at,
+        error=row.last_error or "",
+        attempt=row.attempt,
+        columns={
+            name: _column(fields, worst.get((row.window_start, row.window_end, name)), width)
+            for name, fields in summary.get("columns", {}).items()
+        },
     )
 
 
-def _worst_findings(findings: Sequence[Mapping[str, Any]]) -> dict[str, Status]:
-    worst: dict[str, Status] = {}
-    for finding in findings:
-        column, status = finding.get("column"), Status(finding["severity"])
-        if column is not None and (column not in worst or status.rank < worst[column].rank):
-            worst[column] = status
+def _decoded(result: bytes | None) -> Mapping[str, Any]:
+    if result is None:
+        return {}
+    summary: Mapping[str, Any] = run.decode_result(result).get("summary", {})
+    return summary
+
+
+def _worst_findings(found: Sequence[Finding]) -> dict[tuple[int, int, str], Status]:
+    worst: dict[tuple[int, int, str], Status] = {}
+    for each in found:
+        if each.column is None:
+            continue
+        key, status = (each.window_start, each.window_end, each.column), of_severity(each.severity)
+        if key not in worst or status.rank < worst[key].rank:
+            worst[key] = status
     return worst
 
 
-def _column(fields: Mapping[str, Any], finding: Status | None, width: int) -> ColumnResult:
+def _column(fields: Mapping[str, Any], found: Status | None, width: int) -> ColumnResult:
     state = fields.get("state", "error")
     judged = state == "judged"
-    status = finding or (Status.HEALTHY if judged else _STATES.get(state, Status.RUN_ERROR))
+    status = found or (Status.HEALTHY if judged else _STATES.get(state, Status.RUN_ERROR))
     effect = {method: fields[method] for method in _DISTANCES if fields.get(method) is not None}
     return ColumnResult(
         signal=fields.get("signal", ""),

@@ -1,0 +1,251 @@
+"""Incidents: the list, and one with what happened, its alerts, its timeline and what was sent."""
+
+import html
+
+import streamlit as st
+
+from dashboards.address import FEATURE, INCIDENTS, MODEL, model_key, wanted
+from dashboards.component import COLOURS, Happening, evidence, page_head, panel, plain, state, timeline
+from dashboards.reading import answered, read
+from dashboards.table import Field, chips, right, table, words
+from driftwatch.queries import format as fmt
+from driftwatch.queries.incident import AlertLine, Delivery, IncidentDetail, IncidentLine, read_incident, read_incidents
+from driftwatch.queries.span import SPANS
+from driftwatch.queries.standing import incident_reason, named
+from driftwatch.queries.status import Status
+from driftwatch.queries.wording import called, seen
+
+_FILTERS = {"all": "All", "open": "Open", "resolved": "Resolved"}
+_LINKED = 3
+_TOLD = 3
+_MOST_MOVES = 20
+
+
+def page() -> None:
+    with answered():
+        incident_id = wanted("incident")
+        if incident_id is not None:
+            detail = read(read_incident, incident_id)
+            if detail is not None:
+                _detail(detail)
+                return
+            st.info(f"There is no incident called “{incident_id[:80]}” in this store.", icon=":material/info:")
+        _list(read(read_incidents))
+
+
+def _list(incidents: list[IncidentLine]) -> None:
+    st.title("Incidents", anchor=False)
+    open_now = sum(1 for each in incidents if each.open)
+    with panel("All incidents", f"{open_now} open, {len(incidents) - open_now} resolved; open ones first", key="list"):
+        if not incidents:
+            state("✓", "No incident yet", "An incident opens when a judged window alarms, and closes when it is quiet.")
+            return
+        chosen = st.pills(
+            "Show",
+            list(_FILTERS),
+            default="all",
+            required=True,
+            format_func=lambda name: _FILTERS[name],
+            key="state",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        shown = [each for each in incidents if chosen in ("all", "open" if each.open else "resolved")]
+        if not shown:
+            hidden = fmt.plural(len(incidents), "incident")
+            state("○", "No incident matches", f"{hidden} hidden by State = {_FILTERS[chosen or 'all']}.", height=120)
+            return
+        clicked = _table(shown)
+    if clicked is not None:
+        st.switch_page(INCIDENTS, query_params={"incident": shown[clicked].id})
+
+
+def _table(shown: list[IncidentLine]) -> int | None:
+    fields: dict[str, Field] = {
+        "status": ([[each.status.label] for each in shown], chips("Severity")),
+        "state": (["Open" if each.open else "✓ Resolved" for each in shown], words("State", width="small")),
+        "model": ([model_key(each.model, each.environment) for each in shown], words("Model", width="medium")),
+        "reason": ([incident_reason(each) for each in shown], words("Leading reason", width="large")),
+        "alerts": ([fmt.count(each.n_alerts) for each in shown], right("Alerts")),
+        "opened": ([fmt.stamp(each.opened_at).removesuffix(" UTC") for each in shown], right("Opened, UTC")),
+        "lasted": ([_lasted(each) for each in shown], right("Lasted")),
+    }
+    about = f"{len(shown)} incidents: " + ", ".join(each.title for each in shown[:5])
+    return table(fields, key="incident-table", about=about, clickable=True)
+
+
+def _lasted(each: IncidentLine) -> str:
+    return "still open" if each.resolved_at is None else fmt.age_in_two(each.resolved_at - each.opened_at)
+
+
+def _detail(detail: IncidentDetail) -> None:
+    line = detail.line
+    key = model_key(line.model, line.environment)
+    st.page_link(INCIDENTS, label="Incidents", icon=":material/chevron_left:")
+    signals = [(signal.replace("_", " "), "gray") for signal in line.signals]
+    where = ("✓ Resolved", "gray") if not line.open else ("Open", "gray")
+    page_head(line.title, [(line.status.label, COLOURS[line.status]), where, (line.id, "gray"), *signals])
+    _evidence(detail)
+    main, side = st.columns([1.9, 1], gap="small")
+    with main:
+        _what_happened(detail, key)
+        _alerts(detail, key)
+    with side:
+        _timeline(detail)
+        _deliveries(detail)
+
+
+def _evidence(detail: IncidentDetail) -> None:
+    line = detail.line
+    since = min((alert.since for alert in detail.alerts), default=line.opened_at)
+    parts = [("opened", fmt.stamp(line.opened_at)), ("first alarming window from", fmt.stamp(since))]
+    if line.resolved_at is not None:
+        parts.append(("resolved", fmt.stamp(line.resolved_at)))
+    evidence([*parts, ("", fmt.plural(len(detail.alerts), "alert"))])
+
+
+def _what_happened(detail: IncidentDetail, key: str) -> None:
+    alerts = detail.alerts
+    about = ""
+    if alerts:
+        about = f"worst window {fmt.window(*alerts[0].window)} · n {fmt.count(alerts[0].n)}"
+    with panel("What happened", about, key="what"):
+        st.html(f'<div class="dw-say">{_story(detail)}</div>')
+        with st.container(horizontal=True, gap="medium"):
+            st.page_link(MODEL, label=f"Model {plain(key)}", icon=":material/area_chart:", query_params={"model": key})
+            for column in [alert.column for alert in alerts if alert.column is not None][:_LINKED]:
+                st.page_link(
+                    FEATURE,
+                    label=plain(column),
+                    icon=":material/bar_chart:",
+                    query_params={"model": key, "column": column, "window": _span(detail)},
+                )
+
+
+def _story(detail: IncidentDetail) -> str:
+    """What fired, how far, and how it stands: three sentences of HTML."""
+    sentences = [_sentence(alert) for alert in detail.alerts[:_TOLD]]
+    rest = detail.alerts[_TOLD:]
+    if rest:
+        columns = list(dict.fromkeys(_name(alert) for alert in rest))
+        sentences.append(f"{len(rest)} more alerts belong to it: {html.escape(named(columns))}.")
+    line = detail.line
+    newest = max((alert.last_fired_at for alert in detail.alerts), default=line.opened_at)
+    if line.resolved_at is not None:
+        why = f" ({html.escape(line.reason.replace('_', ' '))})" if line.reason else ""
+        sentences.append(f"It was resolved {fmt.stamp(line.resolved_at)}{why}.")
+    else:
+        sentences.append(f"It is still open; the newest alarming window ended {fmt.stamp(newest)}.")
+    return " ".join(sentences)
+
+
+def _sentence(alert: AlertLine) -> str:
+    name = f"<b>{html.escape(_name(alert))}</b>"
+    what = html.escape(seen(alert.kind))
+    size = ""
+    if alert.times_threshold is not None:
+        size = f", <b>{fmt.effect(alert.times_threshold)} its alarm threshold</b>"
+    leading = max(alert.effect.items(), key=lambda item: abs(item[1]), default=None)
+    proof = ""
+    if leading is not None:
+        proof = f" ({html.escape(called(leading[0]))} {fmt.distance(leading[1])}, n {fmt.count(alert.n)}"
+        proof += f" against {fmt.count(alert.n_reference)})" if alert.n_reference else ")"
+    return f"{name}: {what}{size}{proof}."
+
+
+def _name(alert: AlertLine) -> str:
+    return alert.column or alert.signal.replace("_", " ")
+
+
+def _alerts(detail: IncidentDetail, key: str) -> None:
+    firing = sum(1 for alert in detail.alerts if alert.state != "resolved")
+    about = f"{firing} firing · {len(detail.alerts) - firing} resolved; values at their worst"
+    with panel("Alerts in this incident", about, key="alerts"):
+        if not detail.alerts:
+            state("○", "No alert is recorded", "The alerts of this incident have moved to a newer one.", height=120)
+            return
+        alerts = detail.alerts
+        effect = right("Effect", more="The largest effect size that lies between 0 and 1.")
+        fields: dict[str, Field] = {
+            "status": ([[alert.status.label] for alert in alerts], chips("Severity")),
+            "alert": ([_name(alert) for alert in alerts], words("Alert", width="medium")),
+            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen", width="medium")),
+            "times": ([fmt.effect(alert.times_threshold) for alert in alerts], right("× threshold")),
+            "size": ([fmt.distance(alert.size) if alert.effect else "–" for alert in alerts], effect),
+            "n": ([fmt.compact(alert.n) for alert in alerts], right("n")),
+            "since": ([fmt.stamp(alert.since).removesuffix(" UTC") for alert in alerts], right("Since, UTC")),
+            "state": ([alert.state for alert in alerts], words("State")),
+        }
+        about = ", ".join(f"{alert.column or alert.signal} {alert.state}" for alert in detail.alerts[:8])
+        clicked = table(fields, key="alert-table", about=about, clickable=True, row_height=36)
+    if clicked is not None and detail.alerts[clicked].column is not None:
+        column = str(detail.alerts[clicked].column)
+        st.switch_page(FEATURE, query_params={"model": key, "column": column, "window": _span(detail)})
+
+
+def _timeline(detail: IncidentDetail) -> None:
+    with panel("Timeline", "UTC, newest first", key="timeline"):
+        happenings = [
+            (
+                move.at,
+                Happening(
+                    sign="✓" if move.after == "resolved" else move.status.sign,
+                    status=Status.NO_DATA if move.after == "resolved" else move.status,
+                    text=f"{move.column or move.signal.replace('_', ' ')}: {_moved(move.before, move.after)}",
+                    when=fmt.stamp(move.at) + (f" · {move.reason.replace('_', ' ')}" if move.reason else ""),
+                ),
+            )
+            for move in detail.moves
+        ]
+        if not happenings:
+            state("○", "Nothing is recorded", "Each change of an alert is written here.", height=90)
+            return
+        newest = sorted(happenings, key=lambda item: -item[0])
+        timeline([happening for _, happening in newest[:_MOST_MOVES]])
+        if len(newest) > _MOST_MOVES:
+            st.caption(f"{len(newest) - _MOST_MOVES} older changes are not shown.")
+
+
+def _moved(before: str, after: str) -> str:
+    return after if before == "normal" else f"{before} → {after}"
+
+
+def _deliveries(detail: IncidentDetail) -> None:
+    receivers = len({sent.receiver for sent in detail.deliveries})
+    with panel("Delivery", fmt.plural(receivers, "receiver") if receivers else "", key="delivery"):
+        if not detail.deliveries:
+            state("○", "Nothing was sent", "No receiver was configured when this incident opened.", height=90)
+            return
+        sent_at = [_when(sent, detail.now) for sent in detail.deliveries]
+        fields: dict[str, Field] = {
+            "to": ([sent.receiver for sent in detail.deliveries], words("To")),
+            "reason": ([sent.reason.replace("_", " ") for sent in detail.deliveries], words("Reason")),
+            "state": ([_sent(sent) for sent in detail.deliveries], words("State")),
+            "at": (sent_at, words("At")),
+        }
+        about = ", ".join(f"{sent.receiver} {_sent(sent)}" for sent in detail.deliveries[:8])
+        table(fields, key="delivery-table", about=about, row_height=36)
+        refused = next((sent for sent in detail.deliveries if sent.error), None)
+        if refused is not None:
+            st.caption(plain(f"{refused.receiver}: {refused.error}"))
+
+
+def _when(sent: Delivery, now: int) -> str:
+    return fmt.stamp(sent.finished_at or sent.created_at, now, seconds=True)
+
+
+def _sent(sent: Delivery) -> str:
+    if sent.state == "delivered":
+        return "delivered" if sent.attempts <= 1 else f"delivered, attempt {sent.attempts}"
+    return {"dead": "given up", "dropped": "no longer needed"}.get(sent.state, sent.state)
+
+
+def _span(detail: IncidentDetail) -> str:
+    """The shortest window that reaches back to the incident's first alarm."""
+    first = min((alert.since for alert in detail.alerts), default=detail.line.opened_at)
+    last = max((alert.last_fired_at for alert in detail.alerts), default=first)
+    now = detail.data_at if detail.data_at is not None else last
+    return next((name for name, length in SPANS.items() if now - first <= length), "90d")
+
+
+page()

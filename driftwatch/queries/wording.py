@@ -1,0 +1,66 @@
+"""What the rule's own words are called for people, and why something is not judged."""
+
+from driftwatch.domain.instant import DAY
+from driftwatch.queries import format as fmt
+from driftwatch.queries.standing import Standing
+
+__all__ = ["THRESHOLD", "called", "seen", "unjudged"]
+
+THRESHOLD = (
+    "Evidence of drift as a multiple of what raises an alarm: log p of the window over log p of the alarm threshold, "
+    "at the most surprising time scale. 1× is where an alarm begins."
+)
+"""What "× threshold" means."""
+
+_METHODS = {
+    "kolmogorov_smirnov": "Kolmogorov–Smirnov",
+    "total_variation_distance": "Total variation",
+    "jensen_shannon_distance": "Jensen–Shannon",
+    "wasserstein_distance_normalized": "Wasserstein, in reference sd",
+    "missing_share_change": "Change of missing share",
+    "novel_share": "Share of new values",
+}
+
+_KINDS = {
+    "location": "the level shifted",
+    "spread": "the spread changed",
+    "shape": "the shape changed",
+    "categories": "the mix of categories changed",
+    "missing_share": "the share of missing values changed",
+    "new_values": "values never seen in the reference",
+    "material_shift": "a large lasting shift",
+    "effect": "differs from the reference",
+    "vanished": "all values are missing",
+    "constant": "one value for a whole day",
+    "retyped": "the kind of the values changed",
+    "added": "a column that the reference does not have",
+    "no_data": "no rows came",
+    "low_volume": "far fewer rows than usual",
+}
+
+
+def called(method: str) -> str:
+    """A method's name for people."""
+    return _METHODS.get(method, method.replace("_", " ").capitalize())
+
+
+def seen(kind: str | None) -> str:
+    """What a finding saw, in words; "" for nothing."""
+    return _KINDS.get(kind or "", (kind or "").replace("_", " "))
+
+
+def unjudged(standing: Standing) -> tuple[str, str]:
+    """Title and sentence of a panel that has no result to show."""
+    now, reference = standing.now, standing.reference
+    if standing.model.last_at is None:
+        return "No data yet", "No row of this model has come. Nothing is being called healthy."
+    if reference is None or standing.run is not None:
+        return "No window was judged here", "Choose a longer window, or one that lies after the reference."
+    if now < reference.end:
+        day, days = (now - reference.start) // DAY + 1, -(-(reference.end - reference.start) // DAY)
+        return (
+            f"Learning the reference, day {max(1, day)} of {days}",
+            f"Drift is judged from {fmt.stamp(reference.end, now)} on. Traffic, latency and errors are shown already.",
+        )
+    ended = f"The reference ended {fmt.stamp(reference.end, now)}."
+    return "The first window is not judged yet", f"{ended} A running driftwatch serve judges each when it has closed."
