@@ -304,7 +304,7 @@ class Sender:
         while not self._urgent and not self.closed and self.queued < _WAKE_BYTES:
             self.threshold = _WAKE_BYTES
             now = monotonic()
-            if now >= until or (slow and now - start >= self._linger_seconds and len(self.queue) > now - start):
+            if now >= until or (slow and now - start >= self._linger_seconds and len(self.queue) - 1 > now - start):
                 break
             self._sleep(min(until - now, self._linger_seconds))
 

@@ -149,6 +149,21 @@ def test_rows_are_sent_without_being_asked_when_they_have_waited(new_client: New
         assert client.stats.sent == sent + 1
 
 
+def test_below_one_row_a_second_a_row_waits_longer_for_others(new_client: NewClient) -> None:
+    client = new_client(linger_seconds=0.6)
+    sender: Any = client._sender
+    sender._frame_at = time.monotonic() - 5.0
+    client.log_prediction({}, prediction=1)
+    time.sleep(1.0)
+    assert client.stats.sent == 0
+    for _ in range(20):  # now they come faster, and the wait is cut to the usual one
+        client.log_prediction({}, prediction=1)
+    until = time.monotonic() + 10
+    while client.stats.sent < 21 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [frame.n for frame in client.transport.frames] == [21]
+
+
 def test_the_same_frame_is_tried_again_under_the_same_id(new_client: NewClient) -> None:
     gate = Gate(failures=3)
     gate.open.set()
