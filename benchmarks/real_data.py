@@ -3,15 +3,15 @@
     python benchmarks/real_data.py FOLDER [--sets elec2,flights] [--buckets 1d,1h]
 
 FOLDER holds ``manifest.json`` (per set: file, task, reference_window, numeric, categorical, period) and, for each set,
-``<set>.parquet`` and ``<set>.truth_drift.csv`` (period, column, verdict: must_flag, must_not_flag or grey). A column-period
-counts as flagged when any of its windows alarms. The last period is passed over when the log ends inside it.
+``<set>.parquet`` and ``<set>.truth_drift.csv`` (period, column, verdict: must_flag, must_not_flag or grey). A
+column-period counts as flagged when any of its windows alarms. The last period is passed over when the log ends in it.
 """
 
 import argparse
 import csv
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 
 from driftwatch.domain.instant import DAY, to_datetime
 from driftwatch.domain.signal import Severity, Signal
-from driftwatch.monitors.alignment import Alignment
+from driftwatch.monitors.history import NumericHistory
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
-from driftwatch.profiles.bucket import NumericColumn
-from driftwatch.service.backtest import BacktestReport, backtest
-from driftwatch.service.prediction_log import PredictionLog, read_log
+from driftwatch.service.backtest import BacktestReport, backtest, replay
+from driftwatch.service.prediction_log import read_log
 
 Truth = dict[tuple[str, str], str]
 
@@ -99,38 +98,43 @@ def ours(source: Path, spec: ModelSpec, kind: str) -> tuple[Score, BacktestRepor
     return score, report
 
 
-def windows_of(log: PredictionLog, report: BacktestReport) -> Iterator[tuple[int, slice]]:
-    for result in report.results:
-        first, stop = np.searchsorted(log.at, (result.window_start, result.window_end))
-        if stop > first:
-            yield result.window_start, slice(int(first), int(stop))
+def peer_scores(source: Path, spec: ModelSpec, kind: str) -> list[Score]:
+    """The peers' default rules on the same windows of the same fine histograms."""
+    from peers import RULES, peer_alarms
+
+    history, (start, end) = replay(read_log(source, spec), spec)
+    first, stop = history.alignment.index(start), max(history.rows) + 1
+    n_reference = history.alignment.index(end) - first
+    fine: dict[str, tuple[NDArray[np.float64] | None, NDArray[np.int64]]] = {}
+    for key, column in history.columns.items():
+        if key == ("output", "prediction"):
+            continue
+        if isinstance(column, NumericHistory):
+            fine[key[1]] = (column.codec.edges, column.counts(first, stop))
+        else:
+            fine[key[1]] = (None, level_counts(column.counts(first, stop)))
+    scores = []
+    for rule in RULES:
+        score = Score(rule)
+        begun = time.perf_counter()
+        for name, counts in fine.items():
+            alarms = np.asarray(peer_alarms(rule, {name: counts}, n_reference)).reshape(-1)
+            for place in np.flatnonzero(alarms).tolist():
+                window = history.alignment.start(first + n_reference + place)
+                score.add(name, window, period_of(window, kind))
+        score.seconds = time.perf_counter() - begun
+        scores.append(score)
+    return scores
 
 
-def values_of(log: PredictionLog, name: str) -> tuple[NDArray[Any], bool]:
-    """The column as an array without missing values' positions filled: float64 with NaN, or codes with -1."""
-    column = {**log.features, **log.outputs}[name]
-    if isinstance(column, NumericColumn):
-        return (column.values if column.nulls is None else np.where(column.nulls, np.nan, column.values)), True
-    return column.codes, False
-
-
-def peer_scores(log: PredictionLog, report: BacktestReport, kind: str, rules: dict[str, Any]) -> list[Score]:
-    scores = {name: Score(name) for name in rules}
-    alignment = Alignment.of(report.spec, report.reference[0])
-    bounds = np.searchsorted(log.at, report.reference)
-    names = [name for name in (*log.features, "score") if name in log.features or name in log.outputs]
-    for name in names:
-        values, numeric = values_of(log, name)
-        reference = values[bounds[0] : bounds[1]]
-        chunks = (log.at[bounds[0] : bounds[1]] + alignment.offset) // alignment.width
-        for rule, make in rules.items():
-            begun = time.perf_counter()
-            alarms: Callable[[NDArray[Any]], bool] = make(reference, chunks, numeric)
-            for start, rows in windows_of(log, report):
-                if alarms(values[rows]):
-                    scores[rule].add(name, start, period_of(start, kind))
-            scores[rule].seconds += time.perf_counter() - begun
-    return list(scores.values())
+def level_counts(windows: Sequence[Mapping[str, int]]) -> NDArray[np.int64]:
+    """int64[T, L], the levels in alphabetical order."""
+    place = {level: number for number, level in enumerate(sorted(set().union(*windows)))}
+    counts = np.zeros((len(windows), len(place)), dtype=np.int64)
+    for number, window in enumerate(windows):
+        for level, rows in window.items():
+            counts[number, place[level]] = rows
+    return counts
 
 
 def line(name: str, bucket: str, score: Score, truth: Truth, left_out: str | None) -> str:
@@ -159,10 +163,7 @@ def main() -> None:
     parser.add_argument("--without-peers", action="store_true")
     arguments = parser.parse_args()
     manifest = json.loads((arguments.folder / "manifest.json").read_text(encoding="utf-8"))["datasets"]
-    rules = {} if arguments.without_peers else peer_rules()
-    print(
-        "| set | bucket | rule | must flag, found | must not flag, flagged | days with an alarm | incidents | seconds |"
-    )
+    print("| set | bucket | rule | must flag: found | must not flag: flagged | alarm days | incidents | seconds |")
     print("|---|---|---|---|---|---|---|---|")
     notes = []
     for name in arguments.sets.split(","):
@@ -172,9 +173,9 @@ def main() -> None:
         for bucket in arguments.buckets.split(","):
             spec = specification(name, entry, pyarrow.parquet.read_schema(source).names, bucket)
             score, report = ours(source, spec, entry["period"])
-            log = read_log(source, spec)
-            left_out = unfinished(int(log.at[-1]), entry["period"])
-            for each in (score, *peer_scores(log, report, entry["period"], rules)):
+            left_out = unfinished(report.results[-1].window_end - 1, entry["period"])
+            peers = [] if arguments.without_peers else peer_scores(source, spec, entry["period"])
+            for each in (score, *peers):
                 print(line(name, bucket, each, truth, left_out), flush=True)
             first = ", ".join(f"{column} {moment:%Y-%m-%d %H:%M}" for column, moment in score.first.items())
             notes.append(f"{name} {bucket}: first alarms {first or 'none'}")
@@ -186,12 +187,6 @@ def main() -> None:
             if wrong:
                 notes.append(f"{name} {bucket}: flagged, must not: {', '.join(wrong)}")
     print("\n" + "\n".join(f"- {note}" for note in notes))
-
-
-def peer_rules() -> dict[str, Any]:
-    from peers import window_rules
-
-    return dict(window_rules())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from driftwatch.domain.signal import Severity, Signal
 from driftwatch.drift.rule import Judgement
 from driftwatch.monitors.spec import ModelSpec
 
-__all__ = ["Window", "finding_of", "summary_of", "times_threshold"]
+__all__ = ["Window", "finding_of", "severity_of", "summary_of", "times_threshold"]
 
 _LEAST_P = 1e-300
 _TAIL_P = 0.02  # the rule gives p-values below this one only
@@ -55,13 +55,20 @@ def effects_of(judgement: Judgement) -> dict[str, float]:
     return {method: float(value) for method, value in effects.items() if value is not None}
 
 
+def severity_of(judgement: Judgement) -> Severity:
+    """An alarm is a warning, a minor one a watch."""
+    if judgement.alarm:
+        return Severity.WATCH if judgement.minor else Severity.WARNING
+    return Severity(judgement.severity)
+
+
 def summary_of(judgement: Judgement, signal: Signal, kind: str) -> dict[str, Any]:
     """One column of a window's summary, JSON-safe: effects of every column, judged or not."""
     return {
         "signal": signal.value,
         "kind": kind,
         "state": judgement.state,
-        "severity": judgement.severity,
+        "severity": severity_of(judgement).value,
         "component": judgement.component,
         "scale_buckets": judgement.scale_buckets,
         "sign": judgement.sign,
@@ -86,9 +93,9 @@ def finding_of(judgement: Judgement, window: Window, signal: Signal, spec: Model
     what it was held against. An alarm is a warning, a minor one a watch. It is critical when the effect is three times
     the floor or more on a feature in the top half of the importance that the user gave.
     """
-    if not judgement.alarm and judgement.severity == "none":
+    severity = severity_of(judgement)
+    if severity is Severity.NONE:
         return None
-    severity = Severity.WARNING if judgement.alarm and not judgement.minor else Severity.WATCH
     effect = effects_of(judgement)
     if severity is Severity.WARNING and _is_grave(effect) and _is_important(column, spec):
         severity = Severity.CRITICAL

@@ -4,9 +4,10 @@ The log goes through the very functions that the service runs: bucket profiles, 
 The clock is the log's own: a window is judged when it has closed, with nothing that happened after it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,17 +23,19 @@ from driftwatch.errors import DataError, SpecError
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import DriftBaseline, WindowResult
 from driftwatch.monitors.history import History
-from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.profiles.bucket import BucketProfile, Column, NumericColumn, profile_rows
 from driftwatch.profiles.codec import QUANTILE_BINS, SCORE_BINS, NumericCodec, build_codec
 from driftwatch.service.prediction_log import LeftOut, PredictionLog, read_log, take, training_end
+from driftwatch.service.specification import load_model_spec
 
-__all__ = ["BacktestReport", "Progress", "backtest"]
+__all__ = ["BacktestReport", "Progress", "backtest", "replay"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 _FIRST_DAYS = 14
+_MOST_WINDOWS = 100_000  # eleven years of hours
 
 
 @dataclass(frozen=True)
@@ -101,31 +104,29 @@ class BacktestReport:
         }
 
 
-def backtest(source: Any, spec: ModelSpec, *, progress: Progress | None = None) -> BacktestReport:
+def backtest(
+    source: Any, spec: ModelSpec | Mapping[str, Any] | str | Path, *, progress: Progress | None = None
+) -> BacktestReport:
     """Replay a prediction log.
 
     Args:
         source: path of a Parquet, CSV or Arrow file, or a pandas, polars or pyarrow frame.
-        spec: the model's declaration (:func:`driftwatch.service.specification.load_model_spec` reads model.yaml).
+        spec: the model's declaration, as such, as a dictionary, or as the path of a model.yaml.
         progress: told how far it is.
 
     Raises:
         SpecError: the specification names a column that is not there, or a reference that cannot be one.
         DataError: the file cannot be read, or holds nothing to compare.
     """
-    tell = progress or (lambda _what, _done, _total: None)
+    if isinstance(spec, str | Path):
+        spec = load_model_spec(spec)
+    elif not isinstance(spec, ModelSpec):
+        spec = parse_model_spec(spec)
+    tell = progress or _silent
     tell("reading", 0, 1)
     log = read_log(source, spec)
-    reference = _reference(log, spec)
-    alignment = Alignment.of(spec, reference[0])
-    start, end = (alignment.start(alignment.index(each)) for each in (reference[0], reference[1] - 1 + alignment.width))
-    log = log.rows_of(slice(int(np.searchsorted(log.at, start)), None))
-    codecs = _codecs(log, end, spec)
-    history = History(alignment, codecs, exclude=spec.exclude)
-    for done, (window, profile) in enumerate(_profiles(log, alignment, codecs)):
-        history.add(window, profile)
-        if done % 100 == 0:
-            tell("profiling", window - start, int(log.at[-1]) - start)
+    history, (start, end) = replay(log, spec, progress=tell)
+    alignment = history.alignment
     baseline = DriftBaseline.fit(history, spec, (start, end))
     windows = list(alignment.windows(end, int(log.at[-1]) + 1))
     results = []
@@ -137,7 +138,7 @@ def backtest(source: Any, spec: ModelSpec, *, progress: Progress | None = None) 
         tell("judging", len(results), len(windows))
     return BacktestReport(
         spec=spec,
-        rows=log.rows,
+        rows=int(np.count_nonzero(log.at >= start)),
         reference=baseline.reference,
         reference_rows=baseline.rows,
         uncalibrated=uncalibrated,
@@ -148,6 +149,37 @@ def backtest(source: Any, spec: ModelSpec, *, progress: Progress | None = None) 
         faults=dict(baseline.faults),
         window=alignment.width,
     )
+
+
+def replay(log: PredictionLog, spec: ModelSpec, *, progress: Progress | None = None) -> tuple[History, tuple[int, int]]:
+    """The history of a log from the start of its reference on, and the reference in whole windows.
+
+    Raises:
+        SpecError: the declared reference cannot be one.
+        DataError: nothing is left to judge after it.
+    """
+    tell = progress or _silent
+    reference = _reference(log, spec)
+    alignment = Alignment.of(spec, reference[0])
+    start, end = (alignment.start(alignment.index(each)) for each in (reference[0], reference[1] - 1 + alignment.width))
+    number = alignment.index(int(log.at[-1])) - alignment.index(start)
+    if number > _MOST_WINDOWS:
+        raise DataError(
+            f"the log spans {number:,} windows, from {to_iso(start)} to {to_iso(int(log.at[-1]))}; "
+            f"at most {_MOST_WINDOWS:,} are replayed. Are all its times right? If so, take bucket: 1d or a part of it"
+        )
+    log = log.rows_of(slice(int(np.searchsorted(log.at, start)), None))
+    codecs = _codecs(log, end, spec)
+    history = History(alignment, codecs, exclude=spec.exclude)
+    for done, (window, profile) in enumerate(_profiles(log, alignment, codecs)):
+        history.add(window, profile)
+        if done % 100 == 0:
+            tell("profiling", window - start, int(log.at[-1]) - start)
+    return history, (start, end)
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """Nobody watches."""
 
 
 def _reference(log: PredictionLog, spec: ModelSpec) -> tuple[int, int]:

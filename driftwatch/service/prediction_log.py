@@ -253,15 +253,17 @@ def _usable_times(at: NDArray[np.int64], left_out: list[LeftOut]) -> NDArray[np.
     plausible = timed & (at >= _EARLIEST) & (at < _LATEST)
     if not plausible.any():
         raise DataError("no row has a time between 1970 and 2199: nothing can be replayed")
+    # A few rows long before or after all others are wrong clocks, not a year without traffic.
     ordered = np.sort(at[plausible])
-    # A few rows long after all others are wrong clocks, not a year without traffic.
-    typical = ordered[int((1 - _STRAY_SHARE) * (len(ordered) - 1))]
-    horizon = typical + max(366 * DAY, int(typical - ordered[0]))
-    stray = plausible & (at > horizon)
+    high = int((1 - _STRAY_SHARE) * (len(ordered) - 1))
+    low = len(ordered) - 1 - high
+    margin = max(366 * DAY, int(ordered[high] - ordered[low]))
+    early, late = int(ordered[min(low, high)]) - margin, int(ordered[max(low, high)]) + margin
+    stray = plausible & ((at < early) | (at > late))
     for rows, reason in (
         (len(at) - int(timed.sum()), "no time"),
         (int((timed & ~plausible).sum()), "a time before 1970 or after 2199"),
-        (int(stray.sum()), f"a time after {to_iso(int(horizon))}, far from all others"),
+        (int(stray.sum()), f"a time before {to_iso(early)} or after {to_iso(late)}, far from all others"),
     ):
         if rows:
             left_out.append(LeftOut(reason, rows=rows))

@@ -293,6 +293,19 @@ def test_bad_input_says_what_is_wrong(rows: slice, changes: dict[str, Any], kind
         backtest(table.take(pa.array(range(table.num_rows)[rows], pa.int64())), spec(**changes))
 
 
+def test_a_specification_may_be_a_dictionary_or_a_file(tmp_path: Path, drifting: BacktestReport) -> None:
+    document = spec().to_dict()
+    (tmp_path / "model.yaml").write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+    for form in (document, tmp_path / "model.yaml", str(tmp_path / "model.yaml")):
+        assert backtest(log(x=shifted), form).incidents == drifting.incidents
+
+
+def test_a_log_of_centuries_is_refused_before_the_memory_is_gone() -> None:
+    times = pa.array([from_iso(f"{year}-01-01") for year in range(1990, 2021)], pa.timestamp("us"))
+    with pytest.raises(DataError, match=r"spans 262,\d+ windows"):
+        backtest(pa.table({"ts": times}), spec(bucket="1h", columns={"timestamp": "ts"}, reference=None))
+
+
 def test_a_column_without_a_value_stops_no_other() -> None:
     table = log(x=shifted).append_column("empty", pa.nulls(len(hours()), pa.float64()))
     table = table.append_column("infinite", pa.array(np.full(len(hours()), np.inf)))

@@ -103,11 +103,17 @@ def test_times_before_1970_and_after_2199_are_left_out() -> None:
     assert reasons(log) == {"a time before 1970 or after 2199": 2}
 
 
-def test_a_few_rows_years_after_all_others_are_wrong_clocks() -> None:
-    ts = [START + timedelta(minutes=i) for i in range(2000)] + [datetime(2038, 1, 19, tzinfo=UTC)]
-    log = read_log(pa.table({"ts": ts}), spec())
-    assert log.rows == 2000
-    assert [each.rows for each in log.left_out] == [1]
+@pytest.mark.parametrize("rows", [3, 20, 5000])
+def test_a_few_rows_years_before_or_after_all_others_are_wrong_clocks(rows: int) -> None:
+    ts = [START + timedelta(minutes=i) for i in range(rows)]
+    wrong = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2038, 1, 19, tzinfo=UTC)]
+    log = read_log(pa.table({"ts": [wrong[0], *ts, wrong[1]]}), spec())
+    assert log.rows == rows
+    assert [each.rows for each in log.left_out] == [2]
+
+
+def test_two_rows_are_both_kept() -> None:
+    assert read_log(pa.table({"ts": [START, START + timedelta(days=3)]}), spec()).rows == 2
 
 
 def test_a_year_without_traffic_is_kept() -> None:
