@@ -122,6 +122,8 @@ class Database:
         except DBAPIError as error:
             if _is_our_mistake(error):
                 raise
+            raise StoreError(f"{self}: {_advice(self, error.orig or error)}") from error
+        except sqlite3.Error as error:  # from the few statements that go past SQLAlchemy
             raise StoreError(f"{self}: {_advice(self, error)}") from error
 
 
@@ -218,8 +220,8 @@ def _is_our_mistake(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
-def _advice(database: Database, error: DBAPIError) -> str:
-    reason = str(error.orig).strip().splitlines()[0] if error.orig is not None else str(error)
+def _advice(database: Database, error: BaseException) -> str:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     if database.path is None:
         return f"{reason}. Check that PostgreSQL runs there, that the database exists and that this user may use it."
     lowered = reason.lower()

@@ -88,6 +88,7 @@ def _upgrade_sqlite(database: Database) -> Path | None:
     with database.engine.connect() as plain:
         raw = plain.connection.driver_connection
         assert raw is not None  # noqa: S101 - a connected connection has one
+        raw.execute("PRAGMA query_only=OFF")
         _make_incremental(raw)
         # Rebuilding a table drops the old one, which must not delete what refers to it; checked before the commit.
         raw.execute("PRAGMA foreign_keys=OFF")

@@ -26,6 +26,7 @@ __all__ = [
     "extend",
     "extend_all",
     "finish",
+    "insert_all_due",
     "insert_due",
     "latest_run",
     "list_results",
@@ -111,6 +112,39 @@ def insert_due(
     return conn.execute(statement).scalar()
 
 
+def insert_all_due(
+    conn: Connection,
+    monitor_id: int,
+    windows: Sequence[tuple[int, int, int, bool]],
+    *,
+    config_hash: str,
+    at: int,
+) -> None:
+    """Say that many windows are due, in one statement; those that are known already are left as they are.
+
+    Args:
+        conn: a writing connection.
+        monitor_id: whose.
+        windows: ``(window_start, window_end, data_version, backfill)`` of each.
+        config_hash: which settings.
+        at: now.
+    """
+    rows = [
+        {
+            "monitor_id": monitor_id,
+            "window_start": start,
+            "window_end": end,
+            "config_hash": config_hash,
+            "data_version": data_version,
+            "backfill": backfill,
+            "due_at": at,
+        }
+        for start, end, data_version, backfill in windows
+    ]
+    if rows:
+        conn.execute(insert(conn, monitor_runs).on_conflict_do_nothing(), rows)
+
+
 def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> RunRow | None:
     """Take the oldest run that is due, or whose owner let its lease end.
 
@@ -123,25 +157,35 @@ def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> Ru
         now: the database's clock (`Store.now`).
         lease_seconds: how long the claim lasts unless extended.
     """
-    earlier = monitor_runs.alias("earlier")
+    unfinished = monitor_runs.c.state.in_(["due", "running"])
     open_to_all = or_(
         and_(monitor_runs.c.state == "due", monitor_runs.c.due_at <= now),
         and_(monitor_runs.c.state == "running", monitor_runs.c.lease_until < now),
     )
-    in_order = ~exists().where(
+    # Found among the unfinished runs alone, by their index: a monitor has thousands that are finished.
+    heads = (
+        select(monitor_runs.c.monitor_id, func.min(monitor_runs.c.window_end).label("window_end"))
+        .where(unfinished)
+        .group_by(monitor_runs.c.monitor_id)
+        .subquery()
+    )
+    earlier = monitor_runs.alias("earlier")
+    is_first = ~exists().where(
         earlier.c.monitor_id == monitor_runs.c.monitor_id,
+        earlier.c.window_end == monitor_runs.c.window_end,
         earlier.c.state.in_(["due", "running"]),
-        or_(
-            earlier.c.window_end < monitor_runs.c.window_end,
-            and_(earlier.c.window_end == monitor_runs.c.window_end, earlier.c.id < monitor_runs.c.id),
-        ),
+        earlier.c.id < monitor_runs.c.id,
     )
     found = conn.execute(
         select(monitor_runs.c.id)
-        .where(open_to_all, in_order)
+        .join(
+            heads,
+            and_(heads.c.monitor_id == monitor_runs.c.monitor_id, heads.c.window_end == monitor_runs.c.window_end),
+        )
+        .where(open_to_all, is_first)
         .order_by(monitor_runs.c.window_end, monitor_runs.c.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=monitor_runs, skip_locked=True)
     ).scalar()
     if found is None:
         return None
