@@ -28,6 +28,7 @@ the specification the first 14 days are it, or a third of a shorter log. Realise
 are not part of this release: their lists are empty.
 """
 _LISTED = 12
+_NAME_WIDTH = 40
 _PLAIN_WIDTH = 140  # into a file or a pipe
 _PERIODS = ("month",)
 
@@ -95,11 +96,11 @@ def _show(report: "BacktestReport") -> None:
     _show_columns(console, report)
     _show_incidents(console, report)
     for each in report.left_out:
-        what = f"{each.rows:,} rows" if each.rows is not None else "column"
-        where = f" [bold]{escape(each.column)}[/]" if each.column else ""
+        what = "column" if each.rows is None else f"{each.rows:,} row{'' if each.rows == 1 else 's'}"
+        where = f" [bold]{escape(_short(each.column))}[/]" if each.column else ""
         console.print(f"Left out    {what}{where}: {escape(each.reason)}", soft_wrap=True)
     for name, why in report.faults.items():
-        console.print(f"Not judged  [bold]{escape(name)}[/]: {escape(why)}", soft_wrap=True)
+        console.print(f"Not judged  [bold]{escape(_short(name))}[/]: {escape(why)}", soft_wrap=True)
 
 
 def _show_columns(console: Any, report: "BacktestReport") -> None:
@@ -111,8 +112,9 @@ def _show_columns(console: Any, report: "BacktestReport") -> None:
         table.add_column(heading, justify="right" if is_number else "left", no_wrap=heading == "first alarm")
     for row in _column_rows(report):
         table.add_row(*map(escape, row))
-    console.print()
-    console.print(table)
+    if table.row_count:
+        console.print()
+        console.print(table)
 
 
 def _column_rows(report: "BacktestReport") -> list[tuple[str, ...]]:
@@ -144,7 +146,7 @@ def _column_rows(report: "BacktestReport") -> list[tuple[str, ...]]:
         )
     loud = {name for name, _ in alarms}
     quiet = sorted(name for name in judged if name not in loud)
-    rows += [(name, "", f"{judged[name]:,}", "0", "", "", "") for name in quiet]
+    rows += [(_short(name), "", f"{judged[name]:,}", "0", "", "", "") for name in quiet]
     return rows
 
 
@@ -164,6 +166,10 @@ def _incident_line(incident: "Incident") -> str:
     until = "still open" if incident.resolved_at is None else f"to {to_datetime(incident.resolved_at):%Y-%m-%d %H:%M}"
     opened = f"{to_datetime(incident.opened_at):%Y-%m-%d %H:%M}"
     return f"{opened} {until:<19} [{colour}]{incident.severity.value:<8}[/] {escape(incident.title)}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 1]}…"
 
 
 def _day(at: int) -> str:

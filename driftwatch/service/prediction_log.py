@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from driftwatch.domain.instant import DAY, to_iso
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import DataError, SpecError
-from driftwatch.integrations.tabular import read_table
+from driftwatch.integrations.tabular import describe_source, read_table
 from driftwatch.monitors.reading import nearest
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.profiles.bucket import CategoricalColumn, Column, NumericColumn
@@ -105,7 +105,7 @@ def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
     table = read_table(source)
     _check_columns(spec, table.column_names)
     if table.num_rows == 0:
-        raise DataError("the log has no rows")
+        raise DataError(f"{describe_source(source)} has no rows")
     training = spec.reference.file if spec.reference is not None else None
     if training is not None:
         table = _after_training(training, table, spec)

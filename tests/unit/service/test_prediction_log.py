@@ -182,7 +182,7 @@ def test_missing_columns_are_named_with_the_nearest_one() -> None:
 
 
 def test_a_log_without_a_usable_row_says_so() -> None:
-    with pytest.raises(DataError, match="no rows"):
+    with pytest.raises(DataError, match="has no rows"):
         read_log(table(0), spec())
     with pytest.raises(DataError, match="no row has a time"):
         read_log(pa.table({"ts": pa.array([None, None], pa.timestamp("us"))}), spec())
