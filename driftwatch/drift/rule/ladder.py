@@ -17,8 +17,8 @@ class Ladder:
     Hourly buckets: from two weeks on the hour of the week, from 72 hours the hour of the day, each slot merged with
     its two neighbours; below that one pooled slot. Daily buckets: from three weeks on the day of the week, else pooled.
 
-    A *fold* is one whole cycle of the reference (a week, or a day), counted from a Monday (or midnight): what is left
-    out when the reference is compared with itself, because neighbouring buckets are not independent.
+    A *fold* is one whole cycle of the reference (a week, or a day), counted from its first bucket: what is left out
+    when the reference is compared with itself, because neighbouring buckets are not independent.
 
     Attributes:
         calendar: the time axis.
@@ -58,11 +58,9 @@ class Ladder:
 
     def folds(self) -> NDArray[np.int64]:
         """int64[R], the fold of each reference bucket, counted from 0."""
-        positions = np.arange(self.n_reference, dtype=np.int64)
-        cycle = (self.calendar.first_bucket + positions) // self.period
-        return np.asarray(cycle - cycle[0], dtype=np.int64)
+        return np.arange(self.n_reference, dtype=np.int64) // self.period
 
     @property
     def fold_count(self) -> int:
         """Folds that the reference touches."""
-        return int(self.folds()[-1]) + 1
+        return -(-self.n_reference // self.period)
