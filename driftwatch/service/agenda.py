@@ -117,11 +117,8 @@ def insert_windows(conn: Connection, agenda: Agenda, *, now: int) -> int:
     if not windows:
         return 0
     counts = _data_versions(conn, current, windows[0].start, windows[-1].end)
-    for window in windows:
-        version = counts.get(window.start, (0, 0, 0))[0]
-        run.insert_due(
-            conn, drift.id, window.start, window.end, drift.config_hash, version, at=now, backfill=window.backfill
-        )
+    known = [(each.start, each.end, counts.get(each.start, (0, 0, 0))[0], each.backfill) for each in windows]
+    run.insert_all_due(conn, drift.id, known, config_hash=drift.config_hash, at=now)
     return len(windows)
 
 

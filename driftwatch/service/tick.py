@@ -30,7 +30,7 @@ __all__ = ["TickReport", "Ticker", "new_owner"]
 _LOG = logging.getLogger(__name__)
 
 _LEASE_SECONDS = 60.0
-_SPAN = 200
+_SPAN = 500
 _WINDOWS_A_TRANSACTION = 24
 _ATTEMPTS = 5
 _BEAT_SECONDS = 10.0

@@ -262,7 +262,7 @@ def decode_result(payload: bytes) -> dict[str, Any]:
         if result.pop("v") != 1:
             raise ValueError("a verdict of a later release cannot be read by this one")
     except (KeyError, TypeError, AttributeError, zstandard.ZstdError) as error:
-        raise ValueError("these bytes are not a verdict") from error
+        raise ValueError("these bytes are no verdict") from error
     return dict(result)
 
 
