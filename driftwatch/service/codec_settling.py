@@ -133,8 +133,8 @@ def _reference_passed(conn: Connection, model: ModelRow) -> bool:
         return False
     spec = read_spec(model.spec)
     end = _declared_end(spec)
-    if end is not None:
-        return newest >= end
+    if spec is not None and end is not None:
+        return newest >= end - spec.bucket  # its last bucket has begun: nothing is judged before all of it is over
     versions = [version.id for version in registration.list_versions(conn, model.id)]
     blocks = block_listing.list_blocks(conn, versions)
     return bool(blocks) and newest - min(block.first_at for block in blocks) >= REFERENCE_DAYS * DAY
