@@ -93,7 +93,11 @@ def _read_csv(path: Path, head: bytes) -> pa.Table:
         if "conversion error" not in str(error):
             raise _csv_error(path, error) from None
         table = _read_as_text(path, read, parse)
-    if any(pa.types.is_binary(field.type) for field in table.schema):
+    try:
+        binary = not table.column_names or any(pa.types.is_binary(kind) for kind in table.schema.types)
+    except UnicodeDecodeError:
+        binary = True
+    if binary:
         raise DataError(f"{path} is not UTF-8 text. Save it as UTF-8, or as Parquet")
     return _text_nulls(table)
 

@@ -76,6 +76,7 @@ def test_a_column_that_turns_from_numbers_to_words_late_is_text_and_the_others_k
         ("a.csv", b"", "is empty"),
         ("a.csv", b"a,b\n1,2\n3\n", "cannot be read as CSV"),
         ("a.csv", "a,b\nü,1\n".encode("latin-1"), "not UTF-8"),
+        ("a.csv", "a,ü\n1,2\n".encode("latin-1"), "not UTF-8"),
         ("a.csv", b"a,b,a\n1,2,3\n", "two columns named 'a'"),
         ("a.parquet", b"not parquet at all", "cannot be read"),
         ("a.arrow", b"ARROW1\0\0 and then nothing", "cannot be read"),
