@@ -55,7 +55,8 @@ class Tally:
                 low, high, scaled = float(block.min()), float(block.max()), grid.scaled(block)
             self.low, self.high = min(self.low, low), max(self.high, high)
             self.total += float(scaled.sum())
-            self.total_sq += float(np.dot(scaled, scaled))
+            # Not a BLAS product: that would wake a pool of threads for every block.
+            self.total_sq += float(np.einsum("i,i->", scaled, scaled))
 
 
 def count_sorted(values: NDArray[np.float64], codec: NumericCodec) -> Tally:
