@@ -118,7 +118,8 @@ def peer_scores(source: Path, spec: ModelSpec, kind: str) -> list[Score]:
         score = Score(rule)
         begun = time.perf_counter()
         for name, counts in fine.items():
-            alarms = np.asarray(peer_alarms(rule, {name: counts}, n_reference)).reshape(-1)
+            with np.errstate(divide="ignore", invalid="ignore"):  # constant columns
+                alarms = peer_alarms(rule, {name: counts}, n_reference)[0]
             for place in np.flatnonzero(alarms).tolist():
                 window = history.alignment.start(first + n_reference + place)
                 score.add(name, window, period_of(window, kind))
