@@ -97,9 +97,20 @@ class Baseline:
         merged = self.by_fold.sum(axis=0) - self.by_fold[folds].sum(axis=0)
         return SlotTable.of(merged, self.fold_totals.sum(axis=0) - self.fold_totals[folds].sum(axis=0))
 
-    def sums(self, counts: Ints, start: int, stop: int, longest: int) -> "WindowSums":
-        """Ready to sum windows of up to `longest` buckets that end at positions [start, stop) of counts int64[T, C]."""
-        return WindowSums(self, counts, start, stop, longest)
+    def sums(self, counts: Ints, start: int, stop: int, longest: int, sizes: Ints | None = None) -> "WindowSums":
+        """Ready to sum windows of up to `longest` buckets that end at positions [start, stop).
+
+        Args:
+            counts: int64[T, C].
+            start: first position.
+            stop: one past the last.
+            longest: buckets.
+            sizes: int64[T], the sums of `counts` over cells, where they are known.
+        """
+        low = max(0, start + 1 - longest)
+        inside = counts[low:stop]
+        rows = inside.sum(axis=1) if sizes is None else sizes[low:stop]
+        return WindowSums(self, inside, rows, low, stop - start)
 
     def reference_windows(self, reference: Ints, scale: int) -> Windows:
         """The reference's own windows, each beside a baseline without the folds that it touches.
@@ -163,14 +174,14 @@ class WindowSums:
     running sums. Counts are integers, so that they come out the same either way.
     """
 
-    def __init__(self, baseline: Baseline, counts: Ints, start: int, stop: int, longest: int) -> None:
+    def __init__(self, baseline: Baseline, counts: Ints, sizes: Ints, low: int, ends: int) -> None:
         self._baseline = baseline
-        self._low = max(0, start + 1 - longest)
-        self._counts = counts[self._low : stop]
-        self._sizes = self._counts.sum(axis=1)
-        self._slots = baseline.ladder.slots(self._low, stop)
+        self._low = low
+        self._counts = counts
+        self._sizes = sizes
+        self._slots = baseline.ladder.slots(low, low + len(sizes))
         self._running: _Running | None = None
-        if stop - start > _FEW:
+        if ends > _FEW:
             table = baseline.table
             expected = self._sizes[:, None] * table.proportions[self._slots]
             squares = self._sizes**2 / np.maximum(table.sizes[self._slots], 1.0)

@@ -102,8 +102,9 @@ class Bench:
         self.fitted = fitted
         self.model = model
         self.present = presence(series)[:stop]
-        self.values = fitted.values.sums(series.counts, start, stop, longest)
-        self.missing = fitted.missing.sums(self.present, start, stop, longest)
+        self.rows = self.present.sum(axis=1)
+        self.values = fitted.values.sums(series.counts, start, stop, longest, series.present)
+        self.missing = fitted.missing.sums(self.present, start, stop, longest, self.rows)
         self.novel = np.concatenate(([0], np.cumsum(series.novel[:stop])))
 
 
@@ -126,7 +127,7 @@ def gather(bench: Bench, ends: Ints) -> Evidence:
 
 def material_distance(bench: Bench, ends: Ints, scale: int) -> Floats:
     """float64[N], Kolmogorov-Smirnov or total variation of the windows of one scale ending at `ends`."""
-    sums = bench.fitted.values.sums(bench.series.counts, int(ends[0]), int(ends[-1]) + 1, scale)
+    sums = bench.fitted.values.sums(bench.series.counts, bench.series.present, int(ends[0]), int(ends[-1]) + 1, scale)
     [windows] = sums.windows(ends, [scale])
     if bench.series.scores is None:
         return total_variation(windows.p, windows.q)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from driftwatch.drift.rule.baseline import Baseline
 from driftwatch.drift.rule.calendar import Calendar
-from driftwatch.drift.rule.constants import FLOOR_TAU2, HEAVY_WEATHER, LEAST_FOLDS, NOVEL_FLOOR
+from driftwatch.drift.rule.constants import FLOOR_TAU2, HEAVY_WEATHER, LEAST_FOLDS, LEAST_ROWS, NOVEL_FLOOR
 from driftwatch.drift.rule.ladder import Ladder
 from driftwatch.drift.rule.sample import ClassSample, ScaleSample, presence, sample_scale
 from driftwatch.drift.rule.series import Series
@@ -222,10 +222,21 @@ def _column_fit(
         d2,
         np.maximum(novel_limit, NOVEL_FLOOR[series.kind]),
         (novel + 0.5) / (float(series.counts[:size].sum()) + 1),
-        _share_limits([sample.largest_missing_share for sample in samples], len(scales), ladder.fold_count),
+        _missing_limits(series, samples, scales, ladder),
         np.array(material),
         bool("V" in tau2 and tau2["V"][day] >= HEAVY_WEATHER),
     )
+
+
+def _missing_limits(series: Series, samples: Sequence[ScaleSample], scales: Sequence[int], ladder: Ladder) -> Floats:
+    """float64[S]: as `_share_limits`; if no scale could be estimated, from the largest share of one bucket."""
+    largest = [sample.largest_missing_share for sample in samples]
+    if not largest:
+        rows = presence(series)[: ladder.n_reference]
+        total = rows.sum(axis=1)
+        enough = total >= LEAST_ROWS
+        largest = [float((rows[enough, 0] / total[enough]).max(initial=0.0))]
+    return _share_limits(largest, len(scales), ladder.fold_count)
 
 
 def _share_limits(largest: Sequence[float], scales: int, folds: int) -> Floats:

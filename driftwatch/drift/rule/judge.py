@@ -96,7 +96,7 @@ class FittedRule:
         result = []
         for one in series:
             bench = Bench(one, self.model.columns[one.name], self.model, start, stop)
-            rows = bench.present.sum(axis=1)
+            rows = bench.rows
             key = rows.tobytes()
             if key not in low:
                 low[key] = bench.fitted.volume.low(rows, np.arange(start, stop))

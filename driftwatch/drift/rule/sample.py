@@ -62,7 +62,7 @@ class ScaleSample:
 
 def presence(series: Series) -> NDArray[np.int64]:
     """int64[T, 2], missing and non-missing rows of each bucket."""
-    return np.stack((series.missing, series.counts.sum(axis=1)), axis=1)
+    return np.stack((series.missing, series.present), axis=1)
 
 
 def sample_scale(series: Series, values: Baseline, missing: Baseline, scale: int) -> ScaleSample:

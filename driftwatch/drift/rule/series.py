@@ -21,6 +21,7 @@ class Series:
         name: the column.
         kind: ``"numeric"`` or ``"categorical"``.
         counts: int64[T, C], non-missing rows.
+        present: int64[T], non-missing rows: the sums of `counts`.
         missing: int64[T], missing rows.
         novel: int64[T], rows with a value that the reference never had. For the reference's own buckets: that no
             *other* fold of the reference had.
@@ -30,6 +31,7 @@ class Series:
     name: str
     kind: str
     counts: NDArray[np.int64]
+    present: NDArray[np.int64]
     missing: NDArray[np.int64]
     novel: NDArray[np.int64]
     cells: NumericCells | CategoryCells
@@ -57,6 +59,7 @@ class Series:
         return replace(
             self,
             counts=np.concatenate((self.counts, counts)),
+            present=np.concatenate((self.present, counts.sum(axis=1))),
             missing=np.concatenate((self.missing, np.asarray(missing, dtype=np.int64))),
             novel=np.concatenate((self.novel, novel)),
         )
@@ -95,7 +98,8 @@ def numeric_series(
     folds = Ladder.of(calendar, n_reference).folds()
     novel = cells.novel(fine)
     novel[:n_reference] = _numeric_novelty(fine[:n_reference], folds, few_values=cells.few_values)
-    return Series(name, "numeric", cells.coarse(fine), np.asarray(missing, dtype=np.int64), novel, cells)
+    present = fine.sum(axis=1)
+    return Series(name, "numeric", cells.coarse(fine), present, np.asarray(missing, dtype=np.int64), novel, cells)
 
 
 def _numeric_novelty(fine: NDArray[np.int64], folds: NDArray[np.int64], *, few_values: bool) -> NDArray[np.int64]:
@@ -147,7 +151,8 @@ def categorical_series(
         counts[:, -2] += other
     folds = Ladder.of(calendar, n_reference).folds()
     novel[:n_reference] = _level_novelty(buckets[:n_reference], folds)
-    return Series(name, "categorical", counts, np.asarray(missing, dtype=np.int64), novel, cells)
+    present = counts.sum(axis=1)
+    return Series(name, "categorical", counts, present, np.asarray(missing, dtype=np.int64), novel, cells)
 
 
 def _level_novelty(buckets: Sequence[Mapping[str, int]], folds: Iterable[int]) -> NDArray[np.int64]:

@@ -77,7 +77,7 @@ def column_verdicts(bench: Bench, ends: Ints, low: Bools, threshold: float) -> C
         threshold: the p-value below which a surprise is an alarm.
     """
     evidence = gather(bench, ends)
-    rows = bench.present[ends].sum(axis=1)
+    rows = bench.rows[ends]
     allowed = ~np.logical_or.accumulate(low, axis=0) & (rows > 0)
     surprising = np.stack([_surprises(one, allowed, threshold) for one in evidence.components])
     p = np.stack([np.where(allowed, one.p, 1.0) for one in evidence.components])
