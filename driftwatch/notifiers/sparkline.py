@@ -28,4 +28,4 @@ def _bar(value: float, top: float) -> str:
         return " "
     if top <= 0:
         return _BARS[0]
-    return _BARS[min(7, max(0, round(value / top * 7)))]
+    return _BARS[round(min(1.0, max(0.0, value / top)) * 7)]
