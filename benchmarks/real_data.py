@@ -1,6 +1,6 @@
 """The alarm rule on real prediction logs with a known truth, beside the peers' default rules on the same windows.
 
-    python benchmarks/real_data.py FOLDER [--sets elec2,flights] [--buckets 1d,1h]
+    python -m benchmarks.real_data FOLDER [--sets elec2,flights] [--buckets 1d,1h]
 
 FOLDER holds ``manifest.json`` (per set: file, task, reference_window, numeric, categorical, period) and, for each set,
 ``<set>.parquet`` and ``<set>.truth_drift.csv`` (period, column, verdict: must_flag, must_not_flag or grey). A
@@ -100,7 +100,7 @@ def ours(source: Path, spec: ModelSpec, kind: str) -> tuple[Score, BacktestRepor
 
 def peer_scores(source: Path, spec: ModelSpec, kind: str) -> list[Score]:
     """The peers' default rules on the same windows of the same fine histograms."""
-    from peers import RULES, peer_alarms
+    from benchmarks.peers import RULES, peer_alarms
 
     history, (start, end) = replay(read_log(source, spec), spec)
     first, stop = history.alignment.index(start), max(history.rows) + 1
