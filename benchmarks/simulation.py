@@ -31,7 +31,6 @@ from driftwatch.drift.rule import Calendar, Judgement, Series, categorical_serie
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-NUMERIC, CATEGORICAL = 35, 15
 MONITORED_WEEKS = 9
 WANDERING = 7
 _QUANTILES = ndtri(np.arange(1, 256) / 256)
@@ -47,7 +46,9 @@ class Scenario:
         rows: mean rows a bucket.
         reference_days: length of the reference.
         monitored_days: what is judged after it.
-        drift: inject the drifts of `DRIFTS` from the second monitored week on.
+        drift: inject the drifts below from the second monitored week on.
+        numeric: numeric columns.
+        categorical: categorical columns.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Scenario:
     reference_days: int = 28
     monitored_days: int = 7 * MONITORED_WEEKS
     drift: bool = False
+    numeric: int = 35
+    categorical: int = 15
 
     @property
     def per_day(self) -> int:
@@ -105,14 +108,14 @@ def draw(scenario: Scenario, seed: int) -> World:
     calendar = Calendar(3600 if scenario.hourly else 86_400, 0)
     world = World(scenario, [], calendar, {}, {})
     onset = 24 * (scenario.reference_days + 7)
-    for j in range(NUMERIC):
+    for j in range(scenario.numeric):
         drift = NUMERIC_DRIFTS[j % len(NUMERIC_DRIFTS)] if scenario.drift else ""
         mean, log_sd = _numeric_course(rng, scenario, wandering=scenario.name == "weather" and j < WANDERING)
         mean[onset:] += {"shift .1 sd": 0.1, "shift .25 sd": 0.25, "shift .5 sd": 0.5}.get(drift, 0.0)
         log_sd[onset:] += np.log(1.25) if drift == "sd x 1.25" else 0.0
         edges, p = _numeric_shares(mean, log_sd, onset)
         _add_numeric(world, f"numeric_{j:02d}", drift, edges, _multinomial(rng, rows, p, traffic))
-    for j in range(CATEGORICAL):
+    for j in range(scenario.categorical):
         drift = CATEGORICAL_DRIFTS[j % len(CATEGORICAL_DRIFTS)] if scenario.drift else ""
         p = _category_course(rng, scenario)
         _move(p[onset:], drift)

@@ -127,7 +127,7 @@ def gather(bench: Bench, ends: Ints) -> Evidence:
 
 def material_distance(bench: Bench, ends: Ints, scale: int) -> Floats:
     """float64[N], Kolmogorov-Smirnov or total variation of the windows of one scale ending at `ends`."""
-    sums = bench.fitted.values.sums(bench.series.counts, bench.series.present, int(ends[0]), int(ends[-1]) + 1, scale)
+    sums = bench.fitted.values.sums(bench.series.counts, int(ends[0]), int(ends[-1]) + 1, scale)
     [windows] = sums.windows(ends, [scale])
     if bench.series.scores is None:
         return total_variation(windows.p, windows.q)
