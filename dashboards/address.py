@@ -1,13 +1,14 @@
 """What stands in an address: which model, column, window. Everything that arrives is checked.
 
-Controls are bound to the address (Streamlit writes and reads it), so that a link opens what its sender saw. A value
-that is not an option is dropped, and :func:`note_unknown` says so.
+A control and its parameter follow one another in both directions, so that a link opens what its sender saw.
+(Streamlit's own binding writes the label of an option, not the option, and cannot say that it dropped a value.)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from dashboards.component import plain
 from driftwatch.queries.catalogue import DEFAULT_ENVIRONMENT
 from driftwatch.queries.span import SPANS
 
@@ -16,11 +17,11 @@ __all__ = [
     "FLEET",
     "INCIDENTS",
     "MODEL",
+    "choose_filter",
     "choose_one",
     "choose_span",
     "identity",
     "model_key",
-    "note_unknown",
     "wanted",
 ]
 
@@ -31,6 +32,7 @@ INCIDENTS = "views/incidents.py"
 
 _SPAN_LABELS = {"24h": "24 h", "7d": "7 d", "30d": "30 d", "90d": "90 d"}
 _WIDTH = 168  # two controls fit beside each other on a phone
+_LONGEST = 80
 
 
 def model_key(name: str, environment: str) -> str:
@@ -53,43 +55,63 @@ def wanted(name: str) -> str | None:
     return st.query_params.get(name) or None
 
 
-def note_unknown(name: str, options: Sequence[str], what: str) -> None:
-    """Say that the address asked for something that is not there. Call it before the control is drawn."""
-    asked = wanted(name)
-    if asked is not None and asked not in options:
-        shown = asked if len(asked) <= 80 else f"{asked[:79]}…"
-        st.session_state[f"unknown-{name}"] = shown
-    shown = st.session_state.pop(f"unknown-{name}", None)
-    if shown is not None:
-        st.info(f"There is no {what} called “{shown}” here.", icon=":material/info:")
-
-
 def choose_span(default: str) -> str:
     """The window control."""
+    key = _follow("window", list(SPANS), default, "window")
     chosen = st.segmented_control(
-        "Window",
-        list(SPANS),
-        default=default,
-        required=True,
-        format_func=lambda name: _SPAN_LABELS[name],
-        key="window",
-        bind="query-params",
+        "Window", list(SPANS), required=True, format_func=lambda name: _SPAN_LABELS[name], key=key
     )
-    return chosen or default
+    return _lead("window", chosen or default, default)
 
 
-def choose_one(label: str, options: Sequence[str], *, key: str, format_func: Callable[[str], str] = str) -> str:
+def choose_filter(labels: Mapping[str, str], *, key: str) -> str:
+    """A row of pills of which one is on; the first while the address names none."""
+    first = next(iter(labels))
+    chosen = st.pills(
+        "Show",
+        list(labels),
+        required=True,
+        format_func=lambda name: labels[name],
+        key=_follow(key, list(labels), first, "filter"),
+        label_visibility="collapsed",
+    )
+    return _lead(key, chosen or first, first)
+
+
+def choose_one(label: str, options: Sequence[str], *, key: str) -> str:
     """A control for one of several; the first while the address names none. The address always says which.
 
     Args:
         label: what is chosen.
         options: at least one.
         key: its name in the address.
-        format_func: how an option is written.
     """
-    if st.session_state.get(key) not in options and wanted(key) not in options:
-        st.session_state[key] = options[0]
-    chosen = st.selectbox(
-        label, options, index=None, key=key, bind="query-params", format_func=format_func, width=_WIDTH, required=True
-    )
-    return chosen or options[0]
+    widget = _follow(key, options, options[0], label.lower())
+    chosen = st.selectbox(label, options, key=widget, width=_WIDTH)
+    return _lead(key, chosen or options[0], None)
+
+
+def _follow(name: str, options: Sequence[str], default: str, what: str) -> str:
+    """Let the control take what the address says, if that is new; returns the control's key."""
+    control, seen = f"{name}-control", f"{name}-seen"
+    asked = wanted(name)
+    if asked is not None and asked not in options:
+        shown = asked if len(asked) <= _LONGEST else f"{asked[: _LONGEST - 1]}…"
+        st.toast(f"There is no {what} called “{plain(shown)}” here.", icon=":material/info:", duration="long")
+        asked = None
+    given = asked or default
+    if st.session_state.get(control) not in options or st.session_state.get(seen) != given:
+        st.session_state[control] = given
+    st.session_state[seen] = given
+    return control
+
+
+def _lead(name: str, chosen: str, default: str | None) -> str:
+    """Let the address say what the control shows; a default is left out."""
+    st.session_state[f"{name}-seen"] = chosen
+    if chosen == default:
+        if name in st.query_params:
+            del st.query_params[name]
+    elif wanted(name) != chosen:
+        st.query_params[name] = chosen
+    return chosen

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from driftwatch.queries.status import Status
 __all__ = [
     "COLOURS",
     "KEY_CURRENT",
+    "KEY_P50",
+    "KEY_P95",
     "KEY_REFERENCE",
     "KEY_THRESHOLD",
     "KEY_VOLUME",
@@ -53,6 +55,8 @@ _CLASSES: Mapping[_Colour, str] = {
 }
 KEY_REFERENCE = '<span><i class="area"></i>reference</span>'
 KEY_CURRENT = '<span><i class="line"></i>current</span>'
+KEY_P50 = '<span><i class="line dw-grey"></i>p50</span>'
+KEY_P95 = '<span><i class="line"></i>p95</span>'
 KEY_THRESHOLD = '<span><i class="dash"></i>alarm threshold</span>'
 KEY_VOLUME = '<span><i class="volume"></i>rows</span>'
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>])")
@@ -86,7 +90,15 @@ def plain(text: str) -> str:
 
 
 @contextmanager
-def panel(title: str, about: str = "", *, key: str, marks: Sequence[str] = (), stretch: bool = False) -> Iterator[None]:
+def panel(
+    title: str,
+    about: str = "",
+    *,
+    key: str,
+    marks: Sequence[str] = (),
+    stretch: bool = False,
+    control: Callable[[], str] | None = None,
+) -> Iterator[str | None]:
     """A bordered box with its head: title, what it is about, and at the right the key of its chart.
 
     Args:
@@ -95,15 +107,23 @@ def panel(title: str, about: str = "", *, key: str, marks: Sequence[str] = (), s
         key: stable name of the element.
         marks: the ``KEY_...`` constants of what is drawn.
         stretch: as tall as its neighbour.
+        control: draws a control into the head, at the right; what it returns is what the panel yields.
     """
     with st.container(border=True, key=f"panel-{key}", gap="xsmall", height="stretch" if stretch else "content"):
         drawn = f'<span class="dw-key">{"".join(marks)}</span>' if marks else ""
-        st.html(
+        head = (
             '<div class="dw-panelhead" style="justify-content:space-between">'
             f'<span class="dw-panelhead"><b role="heading" aria-level="2">{html.escape(title)}</b>'
             f'<span class="dw-meta">{html.escape(about)}</span></span>{drawn}</div>'
         )
-        yield
+        if control is None:
+            st.html(head)
+            yield None
+            return
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.html(head, width="content")
+            chosen = control()
+        yield chosen
 
 
 def page_head(title: str, chips: Sequence[tuple[str, str]] = ()) -> None:

@@ -17,6 +17,7 @@ Field: TypeAlias = tuple[Sequence[Any], ColumnConfig]
 
 _MOST_ROWS = 25
 _ROW_HEIGHT = 38
+_CHIP_WIDTH = 108
 
 
 def chips(label: str = "Status") -> ColumnConfig:
@@ -25,7 +26,7 @@ def chips(label: str = "Status") -> ColumnConfig:
         label,
         options=[status.label for status in Status],
         color=[COLOURS[status] for status in Status],
-        width="small",
+        width=_CHIP_WIDTH,
     )
 
 

@@ -12,11 +12,12 @@ from driftwatch.queries.distribution import Categories, Histogram
 
 __all__ = ["draw_categories", "draw_histogram"]
 
+_HEIGHT = 280
 _POINTS = "datum.value==0?'0':replace(format(datum.value*100,'+~g'),'-','−')"
 
 
 def draw_histogram(histogram: Histogram, *, name: str, key: str) -> None:
-    """The distribution (230 px) and the difference per bin (80 px), on one shared axis."""
+    """The distribution, and the difference per bin below it on the same axis."""
     bins: list[Row] = [
         {
             "x0": each.x0,
@@ -32,7 +33,7 @@ def draw_histogram(histogram: Histogram, *, name: str, key: str) -> None:
         for each in histogram.bins
     ]
     show(
-        layered(*_shapes(histogram, bins), *_medians(histogram)).properties(height=230),
+        layered(*_shapes(histogram, bins), *_medians(histogram)).properties(height=_HEIGHT),
         finding=_in_words(histogram, name),
         key=key,
     )
@@ -93,7 +94,8 @@ def _shapes(histogram: Histogram, bins: Sequence[Row]) -> list[alt.Chart]:
     ]
     shapes: list[alt.Chart] = []
     pattern = ".0%" if _tallest(histogram) >= 0.05 else "~%"
-    y = value_y("ref:Q", pattern=pattern)
+    domain = (0, _tallest(histogram) * 1.18)  # room for the labels of the medians
+    y = value_y("ref:Q", pattern=pattern, domain=domain)
     if any(row["ref"] is not None for row in bins):
         area = alt.Chart(rows(bins)).mark_rect(opacity=0.4)
         shapes.append(
@@ -104,7 +106,8 @@ def _shapes(histogram: Histogram, bins: Sequence[Row]) -> list[alt.Chart]:
     if any(row["cur"] is not None for row in bins):
         stepped = [*bins, {**bins[-1], "x0": bins[-1]["x1"]}]
         line = alt.Chart(rows(stepped)).mark_line(interpolate="step-after", strokeWidth=2.2, clip=True)
-        shapes.append(line.encode(x=_x(histogram, "x0:Q"), y=value_y("cur:Q", pattern=pattern), color=token("current")))
+        current = value_y("cur:Q", pattern=pattern, domain=domain)
+        shapes.append(line.encode(x=_x(histogram, "x0:Q"), y=current, color=token("current")))
         hover = alt.Chart(rows(bins)).mark_rect(opacity=0)
         shapes.append(hover.encode(x=_x(histogram, "x0:Q"), x2="x1", tooltip=tooltip))
     return shapes

@@ -43,7 +43,7 @@ def draw_drift_history(
     drawn = [_row(point, now) for point in points]
     values = [row["v"] for row in drawn if row["v"] is not None]
     top = max([1.25, *values]) * 1.08
-    x, y = time_x(domain, labelled=labelled), value_y("v:Q", pattern="~g", domain=(0, top))
+    x, y = time_x(domain, labelled=labelled), value_y("v:Q", pattern="~r", domain=(0, top))
     breached = [row for row in drawn if row["status"] in ("critical", "warning")]
     layers: list[alt.Chart] = [*_gaps(points, domain, x), *_threshold(domain, x, y)]
     line = alt.Chart(rows(drawn)).mark_line(strokeWidth=2, clip=True)

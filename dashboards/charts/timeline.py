@@ -74,16 +74,14 @@ def draw_latency(points: Sequence[TrafficPoint], *, domain: tuple[int, int], now
             )
     measured = [row for row in data if row["v"] is not None]
     top = max((row["v"] for row in measured), default=1.0) * 1.2
-    x, y = time_x(domain, ticks=4, labelled=False), value_y("v:Q", domain=(0, top))
+    x, y = time_x(domain, ticks=4, labelled=False), value_y("v:Q", pattern="~r", domain=(0, top))
     lines = alt.Chart(rows(data)).mark_line(strokeWidth=1.8, clip=True)
-    newest = [_newest(measured, name) for name in ("p50", "p95")]
-    texts = alt.Chart(rows([row for row in newest if row])).mark_text(align="right", dx=-2, dy=-9, fontSize=12)
+    newest = {row["series"]: row["text"] for row in measured}
     show(
-        layered(
-            lines.encode(x=x, y=y, detail="series:N", color=token_field("colour"), tooltip=_latency_tooltip()),
-            texts.encode(x=x, y=y, text="label:N", color=token_field("colour")),
-        ).properties(height=150),
-        finding="Latency in milliseconds: " + ", ".join(str(row["label"]) for row in newest if row),
+        lines.encode(x=x, y=y, detail="series:N", color=token_field("colour"), tooltip=_latency_tooltip()).properties(
+            height=150
+        ),
+        finding="Newest latency: " + ", ".join(f"{name} {text}" for name, text in newest.items()),
         key=key,
     )
 
@@ -137,7 +135,7 @@ def event_sentence(events: Sequence[Event], now: int) -> str:
     """One wrapping line of HTML that says what the letters are."""
     parts = [
         f'<span><b class="{_CLASSES[_token(event)]}">{_sign(event)} {_LETTERS[place]}</b> '
-        f"{html.escape(event.text)} {fmt.stamp(event.at, now)}</span>"
+        f'{html.escape(event.text)} <span class="dw-mut">{fmt.stamp(event.at, now)}</span></span>'
         for place, event in enumerate(events)
     ]
     return f'<div class="dw-events">{"".join(parts)}</div>'
@@ -153,11 +151,6 @@ def _token(event: Event) -> str:
     if event.kind is EventKind.INCIDENT:
         return f"{event.status.value}_text" if event.status.firing else "muted"
     return "muted" if event.kind is EventKind.RESOLVED else "event_text"
-
-
-def _newest(data: Sequence[Row], series: str) -> Row | None:
-    newest = next((row for row in reversed(data) if row["series"] == series), None)
-    return None if newest is None else {**newest, "label": f"{series} {newest['text']}"}
 
 
 def _latency_tooltip() -> list[alt.Tooltip]:

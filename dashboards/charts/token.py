@@ -10,6 +10,8 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
+from driftwatch.domain.instant import to_iso
+
 __all__ = [
     "TOKENS",
     "Row",
@@ -91,7 +93,7 @@ def time_x(domain: tuple[int, int], *, ticks: int = 6, labelled: bool = True) ->
     """
     return alt.X(
         "t:T",
-        scale=alt.Scale(type="utc", nice=False, padding=0, domain=[domain[0] // 1000, domain[1] // 1000]),
+        scale=alt.Scale(type="utc", nice=False, padding=0, domain=[to_iso(domain[0]), to_iso(domain[1])]),
         axis=alt.Axis(
             title=None,
             grid=False,

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards.address import INCIDENTS, MODEL, choose_one, choose_span, identity, model_key, note_unknown
+from dashboards.address import INCIDENTS, MODEL, choose_one, choose_span, identity, model_key
 from dashboards.charts.distribution import draw_categories, draw_histogram
 from dashboards.charts.history import draw_drift_history
 from dashboards.component import (
@@ -22,7 +22,7 @@ from driftwatch.queries import format as fmt
 from driftwatch.queries.feature import ColumnSide, FeatureView, list_model_columns, read_feature
 from driftwatch.queries.fleet import read_fleet
 from driftwatch.queries.status import Status
-from driftwatch.queries.wording import called, seen, unjudged
+from driftwatch.queries.wording import as_of, called, seen, unjudged
 
 _Pair = tuple[str, str, Status | None]
 
@@ -38,14 +38,10 @@ def page() -> None:
             return
         models = [(each.model.name, each.model.environment) for each in fleet.models]
         keys = [model_key(*each) for each in models]
-        note_unknown("model", keys, "model")
-        notes = st.container()
         with st.container(horizontal=True, key="context"):
             key = choose_one("Model", keys, key="model")
             columns = read(list_model_columns, *identity(key, models))
             if columns:
-                with notes:
-                    note_unknown("column", columns, "column")
                 column = choose_one("Feature", columns, key="column")
                 span = choose_span("24h")
         with back:
@@ -86,7 +82,7 @@ def _show(view: FeatureView, column: str) -> None:
 
 
 def _evidence(view: FeatureView) -> None:
-    now, current, reference = view.standing.now, view.current, view.reference
+    now, current, reference = view.standing.read_at, view.current, view.reference
     missing = f"({fmt.count(current.missing)} missing)" if current is not None and current.missing else ""
     parts = [
         ("Window", fmt.window(view.span.start, view.span.end, now)),
@@ -95,7 +91,7 @@ def _evidence(view: FeatureView) -> None:
     if reference is not None:
         whole = fmt.window(reference.span.start, reference.span.end, now)
         parts.append(("reference", f"{whole}, n {fmt.count(reference.n)}"))
-    evidence([*parts, ("as of", fmt.stamp(now, now))])
+    evidence([*parts, as_of(view.standing)])
 
 
 def _distribution(view: FeatureView, column: str) -> None:
@@ -139,7 +135,9 @@ def _footnote(view: FeatureView) -> str:
 
 def _silence(view: FeatureView) -> str:
     last = view.standing.model.last_at
-    newest = "No row has come yet." if last is None else f"The newest row is from {fmt.stamp(last, view.standing.now)}."
+    newest = (
+        "No row has come yet." if last is None else f"The newest row is from {fmt.stamp(last, view.standing.read_at)}."
+    )
     return f"{newest} Choose a longer window to see older values."
 
 
@@ -150,7 +148,7 @@ def _measures(view: FeatureView) -> None:
         if pairs:
             measures(pairs)
         if view.result is not None:
-            newest = fmt.stamp(view.result_end, view.standing.now)
+            newest = fmt.stamp(view.result_end, view.standing.read_at)
             st.caption(f"Newest verdict, window that ended {newest}")
             measures(_verdict(view))
         elif not pairs:
@@ -170,8 +168,6 @@ def _sides(reference: ColumnSide | None, current: ColumnSide | None) -> list[_Pa
     pairs: list[_Pair] = []
     for name, write, of in (
         ("Median", fmt.number, "median"),
-        ("Smallest", fmt.number, "low"),
-        ("Largest", fmt.number, "high"),
         ("Categories", fmt.count, "distinct"),
         ("Missing", fmt.share, "missing_share"),
         ("Rows with a value", fmt.count, "n"),
@@ -180,6 +176,13 @@ def _sides(reference: ColumnSide | None, current: ColumnSide | None) -> list[_Pa
         texts = [write(value) for value in values if value is not None]
         if texts:
             pairs.append((name, " → ".join(texts), None))
+    ranges = [
+        f"{fmt.number(side.low)} … {fmt.number(side.high)}"
+        for side in (reference, current)
+        if side is not None and side.low is not None
+    ]
+    if ranges:
+        pairs.append(("Range", " → ".join(ranges), None))
     return pairs
 
 
@@ -201,7 +204,7 @@ def _verdict(view: FeatureView) -> list[_Pair]:
 
 
 def _history(view: FeatureView, column: str) -> None:
-    now = view.standing.now
+    now = view.standing.read_at
     about = f"× alarm threshold per {fmt.age(view.standing.model.width)} window, {fmt.age(view.span.width)}"
     marks = (KEY_CURRENT, KEY_THRESHOLD)
     with panel("Drift history", about, key="history", marks=marks if view.points else ()):

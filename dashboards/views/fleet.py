@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards.address import INCIDENTS, MODEL, model_key
+from dashboards.address import INCIDENTS, MODEL, choose_filter, model_key
 from dashboards.component import COLOURS, card, evidence, panel, plain, state
 from dashboards.reading import answered, read, settings, store
 from dashboards.table import Field, chips, right, table, words
@@ -109,10 +109,10 @@ def _attention(fleet: Fleet) -> None:
         return
     with st.grid(_MOST_CARDS, min_column_width=280, gap="small", key="attention"):
         for each in needing[:_MOST_CARDS]:
-            _attention_card(each)
+            _attention_card(each, fleet.now)
 
 
-def _attention_card(each: FleetModel) -> None:
+def _attention_card(each: FleetModel, read_at: int) -> None:
     standing, model = each.standing, each.model
     with st.container(border=True, gap="xsmall", height="stretch"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -122,7 +122,7 @@ def _attention_card(each: FleetModel) -> None:
         st.markdown(plain(standing.reason))
         more = [_versions(model)]
         if standing.since is not None:
-            more.append(f"since {fmt.stamp(standing.since, standing.now)}")
+            more.append(f"since {fmt.stamp(standing.since, read_at)}")
             more.append(f"{fmt.age_in_two(standing.now - standing.since)} ago")
         st.caption(" · ".join(plain(part) for part in more if part))
         if standing.incidents:
@@ -141,17 +141,9 @@ def _versions(model: KnownModel) -> str:
 
 
 def _all_models(fleet: Fleet) -> None:
-    with panel("All models", "last 24 h against each model’s reference, worst first", key="fleet"):
-        chosen = st.pills(
-            "Show",
-            list(_FILTERS),
-            default="all",
-            required=True,
-            format_func=lambda name: _FILTERS[name][0],
-            key="status",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+    labels = {name: label for name, (label, _) in _FILTERS.items()}
+    about = "last 24 h against each model’s reference, worst first"
+    with panel("All models", about, key="fleet", control=lambda: choose_filter(labels, key="status")) as chosen:
         title, wanted = _FILTERS[chosen or "all"]
         models = [each for each in fleet.models if each.standing.status in wanted]
         if not models:

@@ -4,7 +4,7 @@ import html
 
 import streamlit as st
 
-from dashboards.address import FEATURE, INCIDENTS, MODEL, model_key, wanted
+from dashboards.address import FEATURE, INCIDENTS, MODEL, choose_filter, model_key, wanted
 from dashboards.component import COLOURS, Happening, evidence, page_head, panel, plain, state, timeline
 from dashboards.reading import answered, read
 from dashboards.table import Field, chips, right, table, words
@@ -36,20 +36,12 @@ def page() -> None:
 def _list(incidents: list[IncidentLine]) -> None:
     st.title("Incidents", anchor=False)
     open_now = sum(1 for each in incidents if each.open)
-    with panel("All incidents", f"{open_now} open, {len(incidents) - open_now} resolved; open ones first", key="list"):
+    about = f"{open_now} open, {len(incidents) - open_now} resolved; open ones first"
+    control = (lambda: choose_filter(_FILTERS, key="state")) if incidents else None
+    with panel("All incidents", about, key="list", control=control) as chosen:
         if not incidents:
             state("✓", "No incident yet", "An incident opens when a judged window alarms, and closes when it is quiet.")
             return
-        chosen = st.pills(
-            "Show",
-            list(_FILTERS),
-            default="all",
-            required=True,
-            format_func=lambda name: _FILTERS[name],
-            key="state",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
         shown = [each for each in incidents if chosen in ("all", "open" if each.open else "resolved")]
         if not shown:
             hidden = fmt.plural(len(incidents), "incident")
@@ -90,9 +82,9 @@ def _detail(detail: IncidentDetail) -> None:
     with main:
         _what_happened(detail, key)
         _alerts(detail, key)
+        _deliveries(detail)
     with side:
         _timeline(detail)
-        _deliveries(detail)
 
 
 def _evidence(detail: IncidentDetail) -> None:
@@ -128,7 +120,7 @@ def _story(detail: IncidentDetail) -> str:
     rest = detail.alerts[_TOLD:]
     if rest:
         columns = list(dict.fromkeys(_name(alert) for alert in rest))
-        sentences.append(f"{len(rest)} more alerts belong to it: {html.escape(named(columns))}.")
+        sentences.append(f"Also in it: {html.escape(named(columns))}.")
     line = detail.line
     newest = max((alert.last_fired_at for alert in detail.alerts), default=line.opened_at)
     if line.resolved_at is not None:
@@ -168,8 +160,8 @@ def _alerts(detail: IncidentDetail, key: str) -> None:
         effect = right("Effect", more="The largest effect size that lies between 0 and 1.")
         fields: dict[str, Field] = {
             "status": ([[alert.status.label] for alert in alerts], chips("Severity")),
-            "alert": ([_name(alert) for alert in alerts], words("Alert", width="medium")),
-            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen", width="medium")),
+            "alert": ([_name(alert) for alert in alerts], words("Alert")),
+            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen")),
             "times": ([fmt.effect(alert.times_threshold) for alert in alerts], right("× threshold")),
             "size": ([fmt.distance(alert.size) if alert.effect else "–" for alert in alerts], effect),
             "n": ([fmt.compact(alert.n) for alert in alerts], right("n")),

@@ -3,10 +3,22 @@
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from dashboards.address import FEATURE, FLEET, INCIDENTS, choose_one, choose_span, identity, model_key, note_unknown
+from dashboards.address import FEATURE, FLEET, INCIDENTS, choose_one, choose_span, identity, model_key
 from dashboards.charts.history import draw_drift_history
 from dashboards.charts.timeline import draw_errors, draw_latency, draw_volume, event_sentence
-from dashboards.component import KEY_CURRENT, KEY_THRESHOLD, KEY_VOLUME, card, chip, evidence, page_head, panel, state
+from dashboards.component import (
+    KEY_CURRENT,
+    KEY_P50,
+    KEY_P95,
+    KEY_THRESHOLD,
+    KEY_VOLUME,
+    card,
+    chip,
+    evidence,
+    page_head,
+    panel,
+    state,
+)
 from dashboards.reading import answered, read
 from dashboards.table import Field, chips, right, table, words
 from driftwatch.queries import format as fmt
@@ -14,7 +26,7 @@ from driftwatch.queries.fleet import Fleet, read_fleet
 from driftwatch.queries.format import MISSING
 from driftwatch.queries.model import CAP, FeatureRow, ModelView, read_model
 from driftwatch.queries.status import Status
-from driftwatch.queries.wording import THRESHOLD, unjudged
+from driftwatch.queries.wording import THRESHOLD, as_of, unjudged
 
 
 def page() -> None:
@@ -33,7 +45,6 @@ def _one_model(fleet: Fleet) -> None:
     models = [(each.model.name, each.model.environment) for each in fleet.models]
     keys = [model_key(*each) for each in models]
     head = st.container()
-    note_unknown("model", keys, "model")
     with st.container(horizontal=True, key="context"):
         key = choose_one("Model", keys, key="model")
         span = choose_span("7d")
@@ -57,7 +68,7 @@ def _one_model(fleet: Fleet) -> None:
 
 
 def _evidence(view: ModelView) -> None:
-    now, reference = view.standing.now, view.standing.reference
+    now, reference = view.standing.read_at, view.standing.reference
     against = ""
     if reference is not None:
         against = fmt.window(reference.start, reference.end, now)
@@ -67,7 +78,7 @@ def _evidence(view: ModelView) -> None:
             ("Window", fmt.window(view.span.start, view.span.end, now)),
             ("n", fmt.count(view.traffic.n)),
             ("reference", against),
-            ("as of", fmt.stamp(now, now)),
+            as_of(view.standing),
         ]
     )
 
@@ -99,7 +110,7 @@ def _cards(view: ModelView) -> None:
 
 
 def _traffic(view: ModelView) -> None:
-    now, domain = view.standing.now, (view.span.start, view.span.end)
+    now, domain = view.standing.read_at, (view.span.start, view.span.end)
     judged = any(point.times_threshold is not None for point in view.strongest)
     about = f"per {fmt.age(view.standing.model.width)} window, strongest of all columns"
     title = "Drift over traffic" if judged else "Traffic"
@@ -144,7 +155,7 @@ def _run_failed(view: ModelView) -> None:
     if failed is None:
         return
     good = next((point for point in reversed(view.strongest) if point.times_threshold is not None), None)
-    last = f" The last good result is from {fmt.stamp(good.end, view.standing.now)}." if good else ""
+    last = f" The last good result is from {fmt.stamp(good.end, view.standing.read_at)}." if good else ""
     tried = f"attempt {failed.attempt}"
     state("✕", "The newest run failed", f"{failed.error or 'No reason was recorded'} ({tried}).{last}", height=90)
 
@@ -154,7 +165,7 @@ def _silence(view: ModelView) -> str:
     if last is None:
         return "No row of this model has come yet. Nothing is being called healthy."
     return (
-        f"The newest row is from {fmt.stamp(last, view.standing.now)}. Drift is not judged meanwhile; "
+        f"The newest row is from {fmt.stamp(last, view.standing.read_at)}. Drift is not judged meanwhile; "
         "nothing is being called healthy."
     )
 
@@ -186,7 +197,7 @@ def _table(features: tuple[FeatureRow, ...], *, weighed: bool) -> int | None:
     distance = right("Distance", more="Kolmogorov–Smirnov for numbers, total variation for categories: 0 to 1.")
     fields: dict[str, Field] = {
         "status": ([[each.status.label] for each in features], chips()),
-        "feature": ([_name(each) for each in features], words("Feature", width="medium")),
+        "feature": ([_name(each) for each in features], words("Feature")),
     }
     if weighed:
         weights = [MISSING if each.weight is None else f"{each.weight:.2f}" for each in features]
@@ -227,7 +238,7 @@ def _top(features: tuple[FeatureRow, ...]) -> float:
 
 
 def _latency(view: ModelView) -> None:
-    now, domain = view.standing.now, (view.span.start, view.span.end)
+    now, domain = view.standing.read_at, (view.span.start, view.span.end)
     width = fmt.age(view.traffic.points[0].until - view.traffic.points[0].at) if view.traffic.points else ""
     with panel("Latency and errors", f"per {width}" if width else "", key="latency", stretch=True):
         if not view.traffic.n:
@@ -236,7 +247,7 @@ def _latency(view: ModelView) -> None:
         if view.traffic.p95 is None:
             state("○", "No latency was logged", "Give latency_seconds to log_prediction, or use watch().", height=150)
         else:
-            st.caption("Latency in ms: p50 and p95")
+            st.html(f'<span class="dw-key"><span>ms</span>{KEY_P95}{KEY_P50}</span>')
             draw_latency(view.traffic.points, domain=domain, now=now, key="latency-chart")
         st.caption("Share of calls that failed")
         if view.traffic.errors:

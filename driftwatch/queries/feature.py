@@ -82,7 +82,6 @@ class FeatureView:
         importance: share of the importance of all features, or None.
         rank: 1 for the most important feature, None where unknown.
         incident: the open incident that names the column, or None.
-        read_at: database time of the snapshot.
     """
 
     standing: Standing
@@ -103,7 +102,6 @@ class FeatureView:
     importance: float | None
     rank: int | None
     incident: IncidentLine | None
-    read_at: int
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,6 @@ def read_feature(store: Store, name: str, environment: str, column: str | None, 
         importance=standing.importance.get(known or ""),
         rank=next((place for place, (each, _) in enumerate(ranked, 1) if each == known), None),
         incident=next((each for each in standing.incidents if known in each.columns), None),
-        read_at=read_at,
     )
 
 

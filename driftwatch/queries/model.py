@@ -73,7 +73,6 @@ class ModelView:
         features: features and outputs, largest drift × importance first.
         runs: how many windows were judged.
         failed: the newest failed run, if it is the newest of all.
-        read_at: database time of the snapshot.
     """
 
     standing: Standing
@@ -84,7 +83,6 @@ class ModelView:
     features: tuple[FeatureRow, ...]
     runs: int
     failed: Run | None
-    read_at: int
 
 
 def read_model(store: Store, name: str, environment: str, span_name: str) -> ModelView | None:
@@ -109,7 +107,6 @@ def read_model(store: Store, name: str, environment: str, span_name: str) -> Mod
         features=_features(runs, standing),
         runs=len(runs),
         failed=newest if newest is not None and newest.status is RunStatus.ERROR else None,
-        read_at=read_at,
     )
 
 

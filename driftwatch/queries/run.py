@@ -199,7 +199,7 @@ def _column(fields: Mapping[str, Any], found: Status | None, width: int) -> Colu
         signal=fields.get("signal", ""),
         kind=fields.get("kind", ""),
         status=status,
-        times_threshold=fields.get("times_threshold") if judged else None,
+        times_threshold=_not_below_zero(fields.get("times_threshold")) if judged else None,
         effect=effect,
         n=fields.get("n", 0),
         n_reference=fields.get("n_reference", 0),
@@ -210,3 +210,7 @@ def _column(fields: Mapping[str, Any], found: Status | None, width: int) -> Colu
         p_value=fields.get("p_value") if judged else None,
         reason=fields.get("reason", ""),
     )
+
+
+def _not_below_zero(value: float | None) -> float | None:
+    return None if value is None else max(0.0, value)

@@ -17,6 +17,7 @@ from driftwatch.storage.schema import alerts
 __all__ = ["Standing", "incident_reason", "named", "read_standing"]
 
 _NAMED_COLUMNS = 3
+_SIGNALS = {"traffic": "little or no traffic"}
 _OPEN_STATES = ("firing", "recovering")
 
 
@@ -27,6 +28,7 @@ class Standing:
     Attributes:
         model: which one.
         now: its own present, microseconds UTC: the newest row of a replay, else the database's clock.
+        read_at: the database's clock; readers' years are counted by it.
         status: the one status.
         reason: one short line, "" for a healthy model.
         since: when that began, or None.
@@ -39,6 +41,7 @@ class Standing:
 
     model: KnownModel
     now: int
+    read_at: int
     status: Status
     reason: str
     since: int | None
@@ -80,10 +83,11 @@ def read_standing(conn: Connection, model: KnownModel, database_now: int) -> Sta
     open_incidents = list_incidents(conn, model_id=model.id, only_open=True)
     run = newest_run(conn, model.id)
     reference = read_reference(conn, model)
-    status, reason, since = _judge(model, now, open_incidents, run, reference)
+    status, reason, since = _judge(model, (now, database_now), open_incidents, run, reference)
     return Standing(
         model=model,
         now=now,
+        read_at=database_now,
         status=status,
         reason=reason,
         since=since,
@@ -97,7 +101,7 @@ def read_standing(conn: Connection, model: KnownModel, database_now: int) -> Sta
 
 def _judge(
     model: KnownModel,
-    now: int,
+    clocks: tuple[int, int],
     open_incidents: Sequence[IncidentLine],
     run: Run | None,
     reference: KnownReference | None,
@@ -108,16 +112,16 @@ def _judge(
     if model.last_at is None and run is None:
         return Status.NO_DATA, "Registered; no row has come", None
     if run is None:
-        return Status.LEARNING, _learning(now, reference), None
-    return _judge_run(model, now, run)
+        return Status.LEARNING, _learning(clocks[0], reference), None
+    return _judge_run(model, clocks[1], run)
 
 
-def _judge_run(model: KnownModel, now: int, run: Run) -> tuple[Status, str, int | None]:
+def _judge_run(model: KnownModel, read_at: int, run: Run) -> tuple[Status, str, int | None]:
     status = of_run(run.status)
     if status is Status.RUN_ERROR:
         return status, f"Run failed: {run.error or 'no reason recorded'}", run.finished_at
     if status is Status.NO_DATA:
-        return status, f"No data since {fmt.stamp(model.last_at, now)}", model.last_at
+        return status, f"No data since {fmt.stamp(model.last_at, read_at)}", model.last_at
     if status is Status.LOW_DATA:
         return status, f"n {fmt.count(run.n)}, too few to judge", run.start
     watched = sorted(name for name, result in run.columns.items() if result.status in (Status.WATCH, Status.WARNING))
@@ -128,7 +132,7 @@ def _judge_run(model: KnownModel, now: int, run: Run) -> tuple[Status, str, int 
 
 def incident_reason(incident: IncidentLine) -> str:
     """An incident in a few words, without the model's name."""
-    what = " and ".join(signal.replace("_", " ") for signal in incident.signals) or "incident"
+    what = " and ".join(_SIGNALS.get(signal, signal.replace("_", " ")) for signal in incident.signals) or "incident"
     head = f"{what[:1].upper()}{what[1:]}"
     return f"{head}: {named(incident.columns)}" if incident.columns else head
 

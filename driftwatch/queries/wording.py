@@ -4,7 +4,7 @@ from driftwatch.domain.instant import DAY
 from driftwatch.queries import format as fmt
 from driftwatch.queries.standing import Standing
 
-__all__ = ["THRESHOLD", "called", "seen", "unjudged"]
+__all__ = ["THRESHOLD", "as_of", "called", "seen", "unjudged"]
 
 THRESHOLD = (
     "Evidence of drift as a multiple of what raises an alarm: log p of the window over log p of the alarm threshold, "
@@ -49,6 +49,13 @@ def seen(kind: str | None) -> str:
     return _KINDS.get(kind or "", (kind or "").replace("_", " "))
 
 
+def as_of(standing: Standing) -> tuple[str, str]:
+    """The end of an evidence line: the reader's clock, or where a replay stands."""
+    if standing.model.replay:
+        return "replay at", fmt.stamp(standing.now, standing.read_at)
+    return "as of", fmt.stamp(standing.read_at, standing.read_at)
+
+
 def unjudged(standing: Standing) -> tuple[str, str]:
     """Title and sentence of a panel that has no result to show."""
     now, reference = standing.now, standing.reference
@@ -58,9 +65,8 @@ def unjudged(standing: Standing) -> tuple[str, str]:
         return "No window was judged here", "Choose a longer window, or one that lies after the reference."
     if now < reference.end:
         day, days = (now - reference.start) // DAY + 1, -(-(reference.end - reference.start) // DAY)
-        return (
-            f"Learning the reference, day {max(1, day)} of {days}",
-            f"Drift is judged from {fmt.stamp(reference.end, now)} on. Traffic, latency and errors are shown already.",
-        )
-    ended = f"The reference ended {fmt.stamp(reference.end, now)}."
+        judged = f"Drift is judged from {fmt.stamp(reference.end, standing.read_at)} on."
+        title = f"Learning the reference, day {max(1, day)} of {days}"
+        return title, f"{judged} Traffic, latency and errors are shown already."
+    ended = f"The reference ended {fmt.stamp(reference.end, standing.read_at)}."
     return "The first window is not judged yet", f"{ended} A running driftwatch serve judges each when it has closed."
