@@ -21,7 +21,7 @@ from driftwatch.service.arrow_column import NO_TIME, read_categories, read_kind,
 from driftwatch.service.batch import Fault
 from driftwatch.wire import FeatureColumn, Frame, clean_text, encode, new_id
 
-__all__ = ["CONTENT_TYPE", "ArrowBatch", "frame_from_arrow", "frame_from_table"]
+__all__ = ["CONTENT_TYPE", "ArrowBatch", "envelope_values", "frame_from_arrow", "frame_from_table", "wire_column"]
 
 CONTENT_TYPE = "application/vnd.apache.arrow.stream"
 
@@ -110,7 +110,7 @@ def frame_from_table(table: pa.Table, header: Mapping[str, str]) -> ArrowBatch:
         table, at = table.take(pa.array(rows, pa.int64())), at[rows]
     features, tags = _columns(table, faults)
     envelope: dict[str, Any] = {
-        name: _envelope(name, table.column(name), rows, faults) for name in _ENVELOPE if name in table.column_names
+        name: envelope_values(name, table.column(name), faults) for name in _ENVELOPE if name in table.column_names
     }
     frame = Frame(
         ids=[ids[row] or "" for row in rows],
@@ -186,7 +186,8 @@ def wire_column(column: NumericColumn | CategoricalColumn, kind: str) -> Feature
     return FeatureColumn(kind, dictionary=list(places), codes=merged.tobytes())
 
 
-def _envelope(name: str, column: pa.ChunkedArray, rows: list[int], faults: list[Fault]) -> list[Any]:
+def envelope_values(name: str, column: pa.ChunkedArray, faults: list[Fault]) -> list[Any]:
+    """A column of the envelope as a frame has it: plain values and None."""
     if name in _NUMBERS:
         numbers, bad = read_numbers(column)
         if bad:
@@ -195,7 +196,7 @@ def _envelope(name: str, column: pa.ChunkedArray, rows: list[int], faults: list[
         return [None if null else value for value, null in zip(numbers.values.tolist(), nulls.tolist(), strict=True)]
     kind = read_kind(column)
     if name == "prediction" and kind in (ColumnKind.NUMERIC, ColumnKind.BOOLEAN):
-        return list(column.to_pylist()) if kind is ColumnKind.BOOLEAN else _envelope("score", column, rows, faults)
+        return list(column.to_pylist()) if kind is ColumnKind.BOOLEAN else envelope_values("score", column, faults)
     if name == "error" and kind is ColumnKind.BOOLEAN:
         return list(column.to_pylist())
     return _texts(column, 1024 if name == "error" else 256 if name == "prediction" else _ID_BYTES)

@@ -82,23 +82,22 @@ class CodecSettler:
         if not waiting or self._looked_at.get(model.id) == state:
             return []
         self._looked_at[model.id] = state
-        return _settle(self._store, model, force=False)
+        return _settle(self._store, model)
 
 
-def settle_codecs(store: Store, *, model_id: int | None = None, force: bool = False) -> dict[str, list[str]]:
+def settle_codecs(store: Store, *, model_id: int | None = None) -> dict[str, list[str]]:
     """Build and register the codecs that are due.
 
     Args:
         store: whose.
         model_id: this model only.
-        force: do not wait for the end of the reference: all of it is known to be there (a loaded log).
 
     Returns:
         The columns that have a codec since now, by model name.
     """
     with store.read() as conn:
         models = [model for model in registration.list_models(conn) if model_id in (None, model.id)]
-    settled = {model.name: _settle(store, model, force=force) for model in models}
+    settled = {model.name: _settle(store, model) for model in models}
     return {name: columns for name, columns in settled.items() if columns}
 
 
@@ -108,17 +107,13 @@ def _waiting(conn: Connection, model_id: int) -> dict[str, KeyGrid]:
     return {name: grid for name, grid in binnings.grids.items() if name not in binnings.codecs}
 
 
-def _settle(store: Store, model: ModelRow, *, force: bool) -> list[str]:
+def _settle(store: Store, model: ModelRow) -> list[str]:
     with store.read() as conn:
         waiting = _waiting(conn, model.id)
-        if not waiting or not (force or _reference_passed(conn, model)):
+        if not waiting or not _reference_passed(conn, model):
             return []
         samples, share = _read_samples(conn, model, waiting)
-    codecs = {
-        name: _build(name, sample, waiting[name])
-        for name, sample in samples.items()
-        if _enough(sample, share) or (force and sample.n >= FEWEST_ROWS)
-    }
+    codecs = {name: _build(name, sample, waiting[name]) for name, sample in samples.items() if _enough(sample, share)}
     if not codecs:
         return []
     with store.begin() as conn:

@@ -103,7 +103,7 @@ def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
         DataError: the file cannot be read, or no row of it can be used.
     """
     table = read_table(source)
-    _check_columns(spec, table.column_names)
+    check_columns(spec, table.column_names)
     if table.num_rows == 0:
         raise DataError(f"{describe_source(source)} has no rows")
     training = spec.reference.file if spec.reference is not None else None
@@ -111,7 +111,7 @@ def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
         table = _after_training(training, table, spec)
     left_out: list[LeftOut] = []
     at = _role(table, spec.columns.timestamp, "columns.timestamp", lambda column: read_times(column, spec.zone))
-    kinds = _feature_kinds(table, spec, left_out)
+    kinds = feature_kinds(table, spec, left_out)
     log = PredictionLog(
         at=at,
         features={name: _feature(table, name, kind, left_out) for name, kind in kinds.items()},
@@ -161,7 +161,7 @@ def training_end(spec: ModelSpec) -> int | None:
     return int(times.max())
 
 
-def _check_columns(spec: ModelSpec, names: list[str]) -> None:
+def check_columns(spec: ModelSpec, names: list[str]) -> None:
     """Every column that the specification names is there."""
     wanted = [(f"columns.{role}", column) for role, column in spec.columns.roles().items()]
     wanted += [(f"features.{kind.value}", name) for name, kind in spec.features.kinds().items()]
@@ -176,7 +176,7 @@ def _check_columns(spec: ModelSpec, names: list[str]) -> None:
             raise SpecError(f"there is no column {column!r}.{nearest(column, names)} Columns: {shown}", path=path)
 
 
-def _feature_kinds(table: pa.Table, spec: ModelSpec, left_out: list[LeftOut]) -> dict[str, ColumnKind]:
+def feature_kinds(table: pa.Table, spec: ModelSpec, left_out: list[LeftOut]) -> dict[str, ColumnKind]:
     """Declared features, or every column without a role that holds something that can drift."""
     declared = spec.features.kinds()
     kinds: dict[str, ColumnKind] = {}
