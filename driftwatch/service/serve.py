@@ -75,8 +75,8 @@ def serve(
     stop = threading.Event()
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(settings.store_url))
-        _check_access(store, settings, roles)
         listener = stack.enter_context(bind(settings.host, settings.port)) if "api" in roles else None
+        _check_access(store, settings, roles)
         dashboard = None
         if "dashboard" in roles:
             dashboard = DashboardProcess(settings.store_url, host=settings.host, port=settings.dashboard_port)
