@@ -166,11 +166,11 @@ def _difference(histogram: Histogram, bins: Sequence[Row]) -> alt.Chart:
     )
 
 
-def _category_y(*, labelled: bool) -> alt.Y:
+def _category_y() -> alt.Y:
     return alt.Y(
         "label:N",
         sort=None,
-        axis=alt.Axis(title=None, labels=labelled, ticks=False, domain=False, labelLimit=110, grid=False),
+        axis=alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, grid=False),
     )
 
 
@@ -184,12 +184,8 @@ def _bars(values: Sequence[Row]) -> alt.LayerChart:
     bars = alt.Chart(rows(values)).mark_bar(height=14, opacity=0.4)
     ticks = alt.Chart(rows(values)).mark_tick(thickness=3, size=20)
     return layered(
-        bars.encode(
-            x=alt.X("ref:Q", axis=axis), y=_category_y(labelled=True), color=token("reference"), tooltip=tooltip
-        ),
-        ticks.encode(
-            x=alt.X("cur:Q", axis=axis), y=_category_y(labelled=True), color=token("current"), tooltip=tooltip
-        ),
+        bars.encode(x=alt.X("ref:Q", axis=axis), y=_category_y(), color=token("reference"), tooltip=tooltip),
+        ticks.encode(x=alt.X("cur:Q", axis=axis), y=_category_y(), color=token("current"), tooltip=tooltip),
     )
 
 
@@ -204,7 +200,7 @@ def _category_difference(values: Sequence[Row]) -> alt.Chart:
                 title=None, labelExpr=_POINTS, tickCount=3, domain=False, ticks=False, gridOpacity=0.7, labelFlush=True
             ),
         ),
-        y=_category_y(labelled=False),
+        y=_category_y(),
         color=token_field("side"),
         tooltip=[alt.Tooltip("whole:N", title="category"), alt.Tooltip("diff:Q", title="difference", format="+.2%")],
     )

@@ -103,8 +103,9 @@ def _cards(view: ModelView) -> None:
             fmt.count(view.runs),
             f"of {fmt.age(standing.model.width)} each" if view.runs else "none yet",
         )
-        card("p50 latency", fmt.latency(traffic.p50), "median" if traffic.p50 is not None else "not logged")
-        card("p95 latency", fmt.latency(traffic.p95), "95 % are faster" if traffic.p95 is not None else "not logged")
+        unlogged = "not logged" if traffic.n else "no rows"
+        card("p50 latency", fmt.latency(traffic.p50), "median" if traffic.p50 is not None else unlogged)
+        card("p95 latency", fmt.latency(traffic.p95), "95 % are faster" if traffic.p95 is not None else unlogged)
         failed = f"{fmt.count(traffic.errors)} of {fmt.compact(traffic.n)}" if traffic.n else "no rows"
         card("Errors", fmt.share(traffic.error_rate), failed, colour="red" if traffic.errors else "off")
 
@@ -134,8 +135,9 @@ def _traffic(view: ModelView) -> None:
             )
             draw_volume(view.traffic.points, view.events, domain=domain, now=now, key="volume-chart")
         else:
-            title, sentence = unjudged(view.standing)
-            state("◔", title, sentence, height=110)
+            if view.failed is None:
+                title, sentence = unjudged(view.standing)
+                state("◔", title, sentence, height=110)
             draw_volume(
                 view.traffic.points, view.events, domain=domain, now=now, key="volume-chart", height=150, lettered=True
             )
@@ -222,8 +224,8 @@ def _name(row: FeatureRow) -> str:
     return f"{row.name} (output)" if row.output and "(output)" not in row.name else row.name
 
 
-def _capped(history: tuple[float | None, ...]) -> list[float | None]:
-    return [None if value is None else min(value, CAP) for value in history]
+def _capped(history: tuple[float, ...]) -> list[float]:
+    return [min(value, CAP) for value in history]
 
 
 def _importance(largest: float) -> ColumnConfig:
@@ -233,7 +235,7 @@ def _importance(largest: float) -> ColumnConfig:
 
 
 def _top(features: tuple[FeatureRow, ...]) -> float:
-    values = [min(value, CAP) for each in features for value in each.history if value is not None]
+    values = [min(value, CAP) for each in features for value in each.history]
     return max([2.0, *values])
 
 

@@ -31,6 +31,7 @@ _SHOWN = (0.005, 0.995)
 _LOG_FROM = 20.0  # reference p99 / p50
 _MOST_CATEGORIES = 15
 _NEW_CATEGORIES = 3
+_NARROW = 0.2
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -251,17 +252,25 @@ def _even_edges(low: float, high: float) -> NDArray[np.float64]:
 
 
 def _steps_of_atoms(profiles: Sequence[NumericProfile], codec: NumericCodec) -> NDArray[np.float64] | None:
-    """Edges around evenly spaced values, for a column that has few of them (hours, counts, flags); else None."""
+    """Edges around evenly spaced values, for a column that has few of them (hours, counts, flags); else None.
+
+    A value fills a bin of its own in a codec, and a cell that is narrow beside the spacing before there is one.
+    """
     occupied = np.zeros(codec.bins, dtype=np.bool_)
     for profile in profiles:
         occupied |= profile.counts > 0
     places = np.flatnonzero(occupied)
-    if not 2 <= len(places) <= _MOST_BINS or not bool(codec.atoms[places].all()):
+    if not 2 <= len(places) <= _MOST_BINS:
         return None
-    values = codec.edges[places]
-    step = float(np.diff(values).min())
-    count = round((float(values[-1]) - float(values[0])) / step) + 1
-    off = np.abs((values - values[0]) / step - np.rint((values - values[0]) / step))
-    if count > _MOST_BINS or float(off.max()) > 0.01:
+    low = np.array([min(_lower(profile, codec, place) for profile in profiles) for place in places.tolist()])
+    high = np.array([max(_upper(profile, codec, place) for profile in profiles) for place in places.tolist()])
+    values = np.where(codec.atoms[places], codec.edges[np.minimum(places, len(codec.edges) - 1)], (low + high) / 2)
+    gaps = np.diff(values)
+    least = float(gaps.min())
+    if not least * _MOST_BINS >= float(values[-1]) - float(values[0]) or bool(np.any(high - low > _NARROW * least)):
         return None
-    return float(values[0]) + step * (np.arange(count + 1, dtype=np.float64) - 0.5)
+    steps = np.concatenate(([0.0], np.cumsum(np.rint(gaps / least))))
+    step = float((values[-1] - values[0]) / steps[-1])
+    if steps[-1] >= _MOST_BINS or float(np.abs(values - values[0] - step * steps).max()) > _NARROW * step:
+        return None
+    return float(values[0]) + step * (np.arange(int(steps[-1]) + 2, dtype=np.float64) - 0.5)

@@ -9,7 +9,7 @@ from driftwatch.domain.signal import RunStatus
 from driftwatch.queries.catalogue import find_model
 from driftwatch.queries.incident import list_incidents
 from driftwatch.queries.profile import Traffic, read_traffic
-from driftwatch.queries.run import Run, drift_points, read_runs
+from driftwatch.queries.run import Run, read_runs
 from driftwatch.queries.series import DriftPoint, Event, EventKind, collapse
 from driftwatch.queries.span import Span, span_of
 from driftwatch.queries.standing import Standing, incident_reason, read_standing
@@ -17,7 +17,7 @@ from driftwatch.queries.status import Status, worst
 from driftwatch.storage.schema import annotations, deployments
 from driftwatch.storage.store import Store
 
-__all__ = ["CAP", "FeatureRow", "ModelView", "read_model"]
+__all__ = ["CAP", "FeatureRow", "ModelView", "read_model", "thinned"]
 
 CAP = 10.0
 """Evidence beyond so many times the threshold is written "> 10×" and ranks alike."""
@@ -37,7 +37,7 @@ class FeatureRow:
         times_threshold: of its newest judged window, None if there is none.
         weight: `times_threshold` (at most 10) × importance, None where either is unknown.
         importance: share of the importance of all features, or None.
-        history: × threshold per window, at most 60 points, None where nothing was judged.
+        history: × threshold per judged window, at most 60 points.
         method: the key of `distance`.
         distance: leading effect size of the newest judged window.
         missing_share: of the newest judged window.
@@ -52,7 +52,7 @@ class FeatureRow:
     times_threshold: float | None
     weight: float | None
     importance: float | None
-    history: tuple[float | None, ...]
+    history: tuple[float, ...]
     method: str | None
     distance: float | None
     missing_share: float | None
@@ -105,7 +105,7 @@ def read_model(store: Store, name: str, environment: str, span_name: str) -> Mod
         strongest=_strongest(runs),
         events=collapse(events, span.width),
         features=_features(runs, standing),
-        runs=len(runs),
+        runs=sum(1 for run in runs if run.columns),
         failed=newest if newest is not None and newest.status is RunStatus.ERROR else None,
     )
 
@@ -131,7 +131,7 @@ def _feature(name: str, runs: Sequence[Run], standing: Standing) -> FeatureRow:
         times_threshold=evidence,
         weight=None if evidence is None or importance is None else min(evidence, CAP) * importance,
         importance=importance,
-        history=thinned([point.times_threshold for point in drift_points(runs, name)], _SPARKLINE),
+        history=thinned([result.times_threshold for _, result in results], _SPARKLINE),
         method=judged.distance[0] if judged.distance else None,
         distance=judged.distance[1] if judged.distance else None,
         missing_share=judged.missing_share,
@@ -144,13 +144,13 @@ def _leading_first(row: FeatureRow) -> tuple[float, float, int, str]:
     return (-(row.weight or 0.0), -min(row.times_threshold or 0.0, CAP), row.status.rank, row.name)
 
 
-def thinned(values: Sequence[float | None], most: int) -> tuple[float | None, ...]:
-    """At most so many values: the largest of each stretch, so that no peak is lost."""
-    if len(values) <= most:
-        return tuple(values)
-    stretch = len(values) / most
-    cut = [values[round(k * stretch) : round((k + 1) * stretch)] for k in range(most)]
-    return tuple(max((value for value in part if value is not None), default=None) for part in cut)
+def thinned(values: Sequence[float | None], most: int) -> tuple[float, ...]:
+    """At most so many of the known values: the largest of each stretch, so that no peak is lost."""
+    known = [value for value in values if value is not None]
+    if len(known) <= most:
+        return tuple(known)
+    stretch = len(known) / most
+    return tuple(max(known[round(k * stretch) : round((k + 1) * stretch)]) for k in range(most))
 
 
 def _strongest(runs: Sequence[Run]) -> tuple[DriftPoint, ...]:

@@ -3,6 +3,7 @@
 from driftwatch.domain.instant import DAY
 from driftwatch.queries import format as fmt
 from driftwatch.queries.standing import Standing
+from driftwatch.queries.status import Status
 
 __all__ = ["THRESHOLD", "as_of", "called", "seen", "unjudged"]
 
@@ -61,6 +62,8 @@ def unjudged(standing: Standing) -> tuple[str, str]:
     now, reference = standing.now, standing.reference
     if standing.model.last_at is None:
         return "No data yet", "No row of this model has come. Nothing is being called healthy."
+    if standing.run is not None and standing.status is Status.RUN_ERROR:
+        return "The newest run failed", standing.run.error or "No reason was recorded."
     if reference is None or standing.run is not None:
         return "No window was judged here", "Choose a longer window, or one that lies after the reference."
     if now < reference.end:

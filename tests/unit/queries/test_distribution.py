@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from driftwatch.profiles.categorical import profile_counts
 from driftwatch.profiles.codec import NumericCodec, build_codec
+from driftwatch.profiles.grid import propose_grid
 from driftwatch.profiles.numeric import profile_numeric
 from driftwatch.queries.distribution import Histogram, compare_categories, compare_histograms, quantile
 
@@ -141,3 +142,16 @@ def test_many_categories_fold_into_one_row_and_lose_no_mass(before: dict[str, in
     assert len(compared_.shares) <= 16
     assert sum(row.reference or 0 for row in compared_.shares) == pytest.approx(1)
     assert sum(row.current or 0 for row in compared_.shares) == pytest.approx(1)
+
+
+def test_whole_numbers_get_one_bin_a_value_before_the_column_has_a_codec_too() -> None:
+    hours = np.arange(24.0).repeat(10)
+    grid = propose_grid(hours)
+    profile = profile_numeric(hours, grid)
+    assert profile.cells is not None
+    edges = grid.upper_edges(np.unique(np.concatenate((profile.cells, profile.cells - 1))))
+    codec = NumericCodec(np.unique(edges), grid)
+    histogram = compare_histograms(None, profile.recode(codec), codec)
+    assert histogram is not None
+    assert len(histogram.bins) == 24
+    assert {round(each.current or 0, 6) for each in histogram.bins} == {round(1 / 24, 6)}
