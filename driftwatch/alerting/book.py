@@ -1,7 +1,7 @@
 """What the state machine remembers of one model and deployment between two windows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from driftwatch.domain.finding import Finding
@@ -55,7 +55,7 @@ class IncidentBook:
         sequence: the number of the newest incident, 0 before the first.
         through: end of the newest window taken, or None before the first.
         current: the open incident, or None.
-        closed: closed incidents with an alarm in the last seven days, or with a message still owed, oldest first.
+        closed: closed incidents with an alarm in the last seven days, or whose end is still to be told, oldest first.
     """
 
     environment: str
@@ -65,6 +65,15 @@ class IncidentBook:
     through: int | None = None
     current: Incident | None = None
     closed: tuple[Incident, ...] = ()
+
+    def with_opening_owed(self, incident_id: str) -> "IncidentBook":
+        """The memory after the news of an incident was thrown away unsent: if it reopens, that is told as new."""
+
+        def owed(incident: Incident) -> Incident:
+            return replace(incident, owed="first", announced=False) if incident.id == incident_id else incident
+
+        current = None if self.current is None else owed(self.current)
+        return replace(self, current=current, closed=tuple(owed(incident) for incident in self.closed))
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-safe form that :meth:`from_dict` reads back."""

@@ -8,7 +8,7 @@ The rules (all times are window time, so a replay and a live service agree):
 * An alert recovers over 24 hours of windows in which its column was judged and did not alarm (24 hourly windows, one
   daily window). Windows with too little data are neither alarm nor quiet. An incident closes with its last alert.
 * An alarm of a column within seven days after that column's last one reopens the old incident without a new page. A
-  column that is new to it is paged all the same.
+  column that is new to it is paged all the same, and so is an incident whose first page was never sent.
 * A page goes out when an incident opens, when it becomes critical, and when it closes, if its opening was told.
 * A backfilled window tells nobody. What it would have said is owed, and said by the first window that may speak, if it
   is still true by then.
@@ -79,7 +79,9 @@ def advance(book: IncidentBook, window: JudgedWindow) -> tuple[IncidentBook, tup
     if transition is not None:
         transitions.append(transition)
     horizon = window.end - REOPEN_WITHIN
-    closed = tuple(incident for incident in book.closed if incident.last_alarm_at >= horizon or incident.owed)
+    closed = tuple(
+        incident for incident in book.closed if incident.last_alarm_at >= horizon or incident.owed == "resolved"
+    )
     return replace(book, through=window.end, closed=closed), tuple(transitions)
 
 

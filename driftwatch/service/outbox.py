@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import Connection
 
+from driftwatch.alerting.book import IncidentBook
 from driftwatch.domain.instant import SECOND
 from driftwatch.domain.notification import Message
 from driftwatch.errors import DeliveryError, DriftwatchError
 from driftwatch.notifiers.receiver import build_notifier, parse_receiver
 from driftwatch.service.tick import new_owner
-from driftwatch.storage import heartbeat, incident, notification, receiver
+from driftwatch.storage import heartbeat, incident, notification, receiver, registration
 from driftwatch.storage.notification import NotificationRow
 from driftwatch.storage.receiver import ReceiverRow
 from driftwatch.storage.store import Store
@@ -135,6 +136,7 @@ class Outbox:
         stale = "the receiver is switched off" if target is None or not target.enabled else _stale(conn, row)
         if stale:
             notification.discard(conn, row, at=now, reason=stale)
+            _owe_again(conn, row, now=now)
             report.dropped += 1
             return None
         rest_until, why = self._resting.get(row.receiver_id, (0, ""))
@@ -201,3 +203,22 @@ def _stale(conn: Connection, row: NotificationRow) -> str:
         return "" if told else "nothing of this incident was delivered here, so its end is no news"
     found = incident.find_incident(conn, row.incident_id)
     return "it was resolved before it could be sent" if found is not None and not found.is_open else ""
+
+
+def _owe_again(conn: Connection, row: NotificationRow, *, now: int) -> None:
+    """If nobody was told of an incident, or will be, its opening is owed again: reopening it silently would hide it."""
+    if row.incident_id is None or row.reason == "resolved":
+        return
+    news = [each for each in notification.list_notifications(conn, row.incident_id) if each.reason != "resolved"]
+    found = incident.find_incident(conn, row.incident_id)
+    model = None if found is None else registration.find_model(conn, found.environment, found.model)
+    pending_or_told = any(each.status in {"waiting", "sending", "delivered"} for each in news)
+    if found is None or model is None or pending_or_told:
+        return
+    written = False
+    while not written:  # a judging worker may move the book on between the two statements
+        stored, revision = incident.read_book(conn, model.id, found.deployment)
+        if stored is None:
+            return
+        book = IncidentBook.from_dict(stored).with_opening_owed(row.incident_id).to_dict()
+        written = incident.write_book(conn, model.id, found.deployment, book, revision=revision, at=now)

@@ -171,6 +171,23 @@ def test_a_backlog_pages_for_nothing_that_is_over(world: World, webhook: Webhook
     assert webhook.bodies == []
 
 
+def test_an_incident_that_nobody_was_told_of_is_told_when_it_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, webhook: Webhook
+) -> None:
+    hot = [*range(WEEKS + 1, WEEKS + 4), *range(WEEKS + 60, WEEKS + 64)]
+    with Store.open(f"sqlite:///{tmp_path_factory.mktemp('store')}/dw.db") as store:
+        world = World(store, hot=hot)
+        world.add_receiver("ops", type="slack", webhook_url="env:OPS_WEBHOOK")
+        alarm(world)
+        resolve(world)
+        assert outbox(world).deliver_due() == OutboxReport(dropped=2)
+        world.log(WEEKS + 40, WEEKS + 64)
+        Ticker(store, public_url="http://127.0.0.1:8301").tick()
+        assert outbox(world).deliver_due() == OutboxReport(delivered=1)
+    assert [row.reason for row in rows(world)] == ["first", "resolved", "first"]
+    assert json.loads(webhook.bodies[0])["text"].startswith("◆")
+
+
 def test_the_end_is_told_to_those_who_know_of_the_beginning(world: World, webhook: Webhook) -> None:
     world.add_receiver("ops", type="slack", webhook_url="env:OPS_WEBHOOK")
     alarm(world)

@@ -178,6 +178,23 @@ def test_the_same_column_within_seven_days_reopens_the_old_incident_without_a_pa
     assert end[-1].reason == "not_announced"
 
 
+def test_an_incident_whose_page_was_never_sent_is_paged_when_it_reopens() -> None:
+    book, before = play(hour(0, finding(0, "temp")), *(hour(number) for number in range(1, 100)))
+    book = book.with_opening_owed(before[0].incident.id)
+    book, again = play(hour(100, finding(100, "temp")), book=book)
+    assert told(again) == [("reopened", "first")]
+    assert again[0].incident.messages == 3
+    _, end = play(*(hour(number) for number in range(101, 140)), book=book)
+    assert told(end) == [("resolved", "resolved")]
+
+
+def test_a_page_that_was_never_sent_is_forgotten_with_its_incident() -> None:
+    book, before = play(hour(0, finding(0, "temp")), *(hour(number) for number in range(1, 100)))
+    book, late = play(*(hour(number) for number in range(100, 300)), book=book.with_opening_owed(before[0].incident.id))
+    assert late == []
+    assert book.closed == ()
+
+
 def test_after_seven_days_the_same_column_opens_a_new_incident() -> None:
     book, before = play(hour(0, finding(0, "temp")), *(hour(number) for number in range(1, 169)))
     book, again = play(hour(169, finding(169, "temp")), book=book)
