@@ -11,7 +11,20 @@ from driftwatch.errors import DriftwatchError, exit_code
 __all__ = ["build", "run"]
 
 # In the order of the help text. A module is one command or one group of commands.
-_COMMANDS: tuple[str, ...] = ("doctor",)
+_COMMANDS: tuple[str, ...] = (
+    "demo",
+    "serve",
+    "compare",
+    "backtest",
+    "apply",
+    "incident",
+    "receiver",
+    "log",
+    "ingest",
+    "key",
+    "db",
+    "doctor",
+)
 
 
 def build() -> typer.Typer:

@@ -1,4 +1,4 @@
-"""The demo's data: every flight that left New York City in 2013, with the weather of its hour of departure."""
+"""The demo's data: flights that left New York City in 2013, with the weather of the hour of their departure."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from driftwatch._optional import require
 
-__all__ = ["CATEGORICAL", "FEATURES", "NUMERIC", "REFERENCE_END", "REFERENCE_START", "load_flights"]
+__all__ = ["CATEGORICAL", "FEATURES", "NUMERIC", "REFERENCE_END", "REFERENCE_START", "REPLAY_END", "load_flights"]
 
 NUMERIC = ("sched_dep_hour", "distance", "temp", "humid", "wind_speed", "precip", "pressure", "visib")
 CATEGORICAL = ("carrier", "origin", "dest", "day_of_week")
@@ -15,13 +15,14 @@ FEATURES = (*NUMERIC, *CATEGORICAL)
 
 REFERENCE_START = pd.Timestamp("2013-01-01", tz="UTC")
 REFERENCE_END = pd.Timestamp("2013-04-01", tz="UTC")
+REPLAY_END = pd.Timestamp("2013-11-01", tz="UTC")
 
 _WEATHER = ["temp", "humid", "wind_speed", "precip", "pressure", "visib"]
 _LATE_MINUTES = 15
 
 
 def load_flights(*, share: float = 1.0, seed: int = 0) -> pd.DataFrame:
-    """All flights of 2013, ordered by scheduled departure.
+    """The flights of January to October 2013, ordered by scheduled departure.
 
     Args:
         share: fraction of the flights to keep, drawn without replacement.
@@ -58,6 +59,7 @@ def load_flights(*, share: float = 1.0, seed: int = 0) -> pd.DataFrame:
             "landed_at": at + pd.to_timedelta(in_the_air, unit="min"),
         }
     )
+    table = table[table["at"] < REPLAY_END]
     return table.sort_values(["at", "id"], ignore_index=True)
 
 

@@ -1,9 +1,10 @@
-"""Replay of April to December through the model server: event times kept, time compressed."""
+"""Replay of April to October through the model server: event times kept, time compressed."""
 
 import http.client
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -35,8 +36,8 @@ class ModelServer:
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120.0)
 
-    def post(self, path: str, body: object) -> None:
-        """Send one request.
+    def post(self, path: str, body: object) -> Any:
+        """Send one request; returns the JSON of the answer.
 
         Raises:
             DriftwatchError: the server did not answer 200.
@@ -46,6 +47,7 @@ class ModelServer:
         text = answer.read()
         if answer.status != http.client.OK:
             raise DriftwatchError(f"The model server answered {answer.status} to {path}: {text[:500]!r}")
+        return json.loads(text)
 
     def close(self) -> None:
         """Close the connection."""

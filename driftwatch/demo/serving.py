@@ -52,8 +52,10 @@ def create_app(model: DelayModel, client: "driftwatch.Client") -> FastAPI:
         return {"predictions": answers}
 
     @app.post("/flush")
-    def flush() -> dict[str, bool]:
-        return {"flushed": client.flush(60.0)}
+    def flush() -> dict[str, int]:
+        client.flush(60.0)
+        stats = client.stats
+        return {"sent": stats.sent, "dropped": sum(stats.dropped.values())}
 
     return app
 
