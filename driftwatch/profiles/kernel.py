@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import CELLS, MINUS_OVERFLOW, PLUS_OVERFLOW, KeyGrid, order_cells
 
-__all__ = ["BLOCK", "KEYED_FROM", "Tally", "assign_bins", "count_cells", "count_keyed", "count_sorted"]
+__all__ = ["BLOCK", "CELLED_FROM", "KEYED_FROM", "Tally"]
+__all__ += ["assign_bins", "count_cells", "count_few", "count_keyed", "count_sorted"]
 
 BLOCK = 1 << 15
 KEYED_FROM = 16_384  # where the two cost the same; the keyed one has a fixed cost of about 150 microseconds
+CELLED_FROM = 16_384  # below, sorting the few costs less than making and looking through all cells (1.2 ms)
 _CHUNK = 1 << 20
 _UPPER_HALF = 1 if sys.byteorder == "little" else 0
 
@@ -93,6 +95,21 @@ def count_cells(values: NDArray[np.float64], grid: KeyGrid) -> Tally:
     for start in range(0, len(values), _CHUNK):
         tally.counts += _count_chunk(values[start : start + _CHUNK], grid, tally)[1]
     return tally
+
+
+def count_few(values: NDArray[np.float64], grid: KeyGrid) -> tuple[Tally, NDArray[np.int64]]:
+    """As :func:`count_cells`, for few values: the tally's counts are those of the occupied cells, which come with it.
+
+    65,536 counts cost most of a millisecond to make and to look through, however few values there are.
+    """
+    finite = values[np.isfinite(values)]
+    cells, counts = np.unique(grid.cells(finite), return_counts=True)
+    nan = int(np.count_nonzero(np.isnan(values)))
+    tally = Tally(counts.astype(np.int64), nan, len(values) - len(finite) - nan)
+    for start in range(0, len(values), BLOCK):
+        block = values[start : start + BLOCK]
+        tally.note(block, grid.scaled(block), grid)
+    return tally, cells
 
 
 def assign_bins(values: NDArray[np.float64], codec: NumericCodec) -> NDArray[np.int16]:

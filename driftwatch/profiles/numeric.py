@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
-from driftwatch.profiles.kernel import KEYED_FROM, Tally, count_cells, count_keyed, count_sorted
+from driftwatch.profiles.kernel import CELLED_FROM, KEYED_FROM, Tally, count_cells, count_few, count_keyed, count_sorted
 from driftwatch.profiles.packing import pack_counts, unpack_counts
 
 __all__ = ["NumericProfile", "profile_numeric"]
@@ -196,9 +196,13 @@ def profile_numeric(
     cells: NDArray[np.int64] | None = None
     if isinstance(binning, KeyGrid):
         grid, digest = binning, None
-        tally = count_cells(values, grid)
-        cells = np.flatnonzero(tally.counts)
-        counts = tally.counts[cells]
+        if len(values) < CELLED_FROM:
+            tally, cells = count_few(values, grid)
+            counts = tally.counts
+        else:
+            tally = count_cells(values, grid)
+            cells = np.flatnonzero(tally.counts)
+            counts = tally.counts[cells]
     else:
         grid, digest = binning.grid, binning.digest
         tally = count_keyed(values, binning) if len(values) >= KEYED_FROM else count_sorted(values, binning)

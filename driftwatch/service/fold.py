@@ -1,7 +1,7 @@
 """Folding: the deltas of many batches become one profile a bucket, in the bins that the column has by now."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 
@@ -17,10 +17,11 @@ from driftwatch.storage.store import Store
 __all__ = ["fold_profiles", "merge_profiles"]
 
 _LOG = logging.getLogger("driftwatch.fold")
+_A_TRANSACTION = 32  # buckets; a fsync each would cost more than the folding
 
 
 def fold_profiles(store: Store, *, limit: int = 1000) -> int:
-    """Fold the buckets with the most waiting deltas; one short transaction a bucket, so that ingestion goes on.
+    """Fold the buckets with the most waiting deltas, some at a time in short transactions, so that ingestion goes on.
 
     Safe in several processes at once. A bucket that cannot be folded is logged and stops no other.
 
@@ -34,21 +35,38 @@ def fold_profiles(store: Store, *, limit: int = 1000) -> int:
             for model in registration.list_models(conn)
             for version in registration.list_versions(conn, model.id)
         }
+        binnings = {model_id: read_binnings(conn, model_id) for model_id in set(owners.values())}
     folded = 0
-    for bucket in waiting:
+    for start in range(0, len(waiting), _A_TRANSACTION):
+        some = waiting[start : start + _A_TRANSACTION]
         try:
-            with store.begin() as conn:
-                binnings = read_binnings(conn, owners[bucket.version_id])
-                folded += profile.fold(
-                    conn,
-                    bucket.version_id,
-                    bucket.bucket_at,
-                    partial(merge_profiles, binnings=binnings),
-                    at=store.now(conn),
-                )
-        except (ValueError, KeyError):
-            _LOG.exception("bucket %d of version %d cannot be folded", bucket.bucket_at, bucket.version_id)
+            folded += _fold(store, some, owners, binnings)
+        except (ValueError, KeyError):  # one of them: each alone
+            for bucket in some:
+                try:
+                    folded += _fold(store, [bucket], owners, binnings)
+                except (ValueError, KeyError):
+                    _LOG.exception("bucket %d of version %d cannot be folded", bucket.bucket_at, bucket.version_id)
     return folded
+
+
+def _fold(
+    store: Store, buckets: Sequence[profile.Unfolded], owners: Mapping[int, int], binnings: Mapping[int, Binnings]
+) -> int:
+    with store.begin() as conn:
+        now = store.now(conn)
+        # In one order, so that two folders on PostgreSQL never wait for one another crosswise.
+        ordered = sorted(buckets, key=lambda bucket: (bucket.version_id, bucket.bucket_at))
+        return sum(
+            profile.fold(
+                conn,
+                bucket.version_id,
+                bucket.bucket_at,
+                partial(merge_profiles, binnings=binnings[owners[bucket.version_id]]),
+                at=now,
+            )
+            for bucket in ordered
+        )
 
 
 def merge_profiles(payloads: list[bytes], binnings: Binnings) -> bytes:

@@ -104,9 +104,9 @@ def load_log(
             report = replace(report, outcomes=report.outcomes + stored)
         done += frame.n
         progress(done, log.table.num_rows)
+    settle_codecs(store)
     while fold_profiles(store):
         pass
-    settle_codecs(store)
     return report
 
 

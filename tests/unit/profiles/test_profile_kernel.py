@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.profiles.grid import CELLS, KeyGrid, propose_grid
-from driftwatch.profiles.kernel import Tally, assign_bins, count_cells, count_keyed, count_sorted
+from driftwatch.profiles.kernel import Tally, assign_bins, count_cells, count_few, count_keyed, count_sorted
 from driftwatch.profiles.numeric import profile_numeric
 
 ANY_FLOAT = st.floats(width=64, allow_nan=True, allow_infinity=True)
@@ -50,6 +50,21 @@ def test_both_kernels_count_what_the_definition_counts(
         assert tally.high == np.max(both[np.isfinite(both)])
     finite = both[np.isfinite(both)]
     np.testing.assert_array_equal(np.bincount(assign_bins(finite, codec), minlength=codec.bins), expected)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SAMPLES, VALUES)
+def test_few_values_fall_into_the_cells_that_many_fall_into(
+    sample: NDArray[np.float64], values: NDArray[np.float64]
+) -> None:
+    both, grid = np.concatenate((values, sample)), propose_grid(sample)
+    few, cells = count_few(both, grid)
+    many = count_cells(both, grid)
+    np.testing.assert_array_equal(cells, np.flatnonzero(many.counts))
+    np.testing.assert_array_equal(few.counts, many.counts[cells])
+    for name in ("n_nan", "n_inf", "low", "high", "total"):
+        assert getattr(few, name) == getattr(many, name) or np.isnan(many.total)
+    assert count_few(np.zeros(0), grid)[0].counts.sum() == 0
 
 
 @pytest.mark.parametrize("size", [1, 32_767, 32_768, 32_769, 70_000, (1 << 20) + 5])
