@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -63,15 +64,19 @@ def replay(flights: pd.DataFrame, server: ModelServer, client: "driftwatch.Clien
     landings = flights[flights["late"].notna()].sort_values("landed_at", ignore_index=True)
     landed = 0
     for day, departures in flights.groupby(flights["at"].dt.floor("D")):
-        for _, hour in departures.groupby(departures["at"].dt.floor("h")):
-            server.post("/predict", {"flights": _requests(hour)})
+        for _, hour in groupby(_requests(departures), key=_hour):
+            server.post("/predict", {"flights": list(hour)})
         due = int(landings["landed_at"].searchsorted(day + pd.Timedelta(days=1)))
         _report(landings.iloc[landed:due], client)
         yield Replayed(day, len(departures), due - landed)
         landed = due
 
 
-def _requests(flights: pd.DataFrame) -> list[dict[str, object]]:
+def _hour(flight: dict[str, Any]) -> str:
+    return str(flight["at"])[:13]
+
+
+def _requests(flights: pd.DataFrame) -> list[dict[str, Any]]:
     wire = flights[["id", *FEATURES]].astype(object)
     wire = wire.where(wire.notna(), None)
     wire["at"] = [moment.isoformat() for moment in flights["at"]]

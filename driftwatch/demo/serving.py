@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 import driftwatch
-from driftwatch.demo.flights import FEATURES, NUMERIC, REFERENCE_END, load_flights
+from driftwatch.demo.flights import FEATURES, REFERENCE_END, load_flights
 from driftwatch.demo.model import DelayModel, train
 
 __all__ = ["MODEL", "VERSION", "create_app", "main"]
@@ -35,7 +35,7 @@ def create_app(model: DelayModel, client: "driftwatch.Client") -> FastAPI:
     def predict(body: dict[str, Any]) -> dict[str, Any]:
         started = time.perf_counter()
         flights = body["flights"]
-        scores = model.score(pd.DataFrame(flights).astype(dict.fromkeys(NUMERIC, float)))
+        scores = model.score({name: [flight[name] for flight in flights] for name in FEATURES})
         seconds = time.perf_counter() - started
         answers = []
         for flight, score in zip(flights, scores, strict=True):
