@@ -21,7 +21,6 @@ from driftwatch.service.apply import apply_documents
 from driftwatch.service.arrow_body import envelope_values, wire_column
 from driftwatch.service.arrow_column import NO_TIME, read_categories, read_times, read_values
 from driftwatch.service.codec_settling import settle_codecs
-from driftwatch.service.fold import fold_profiles
 from driftwatch.service.ingest import UNVERSIONED, IngestReply, ingest_frame
 from driftwatch.service.outcome_ingest import ingest_outcomes
 from driftwatch.service.prediction_log import LeftOut, check_columns, feature_kinds
@@ -104,9 +103,7 @@ def load_log(
             report = replace(report, outcomes=report.outcomes + stored)
         done += frame.n
         progress(done, log.table.num_rows)
-    settle_codecs(store)
-    while fold_profiles(store):
-        pass
+    settle_codecs(store)  # folding is left to a worker: deltas and folded profiles are read as one sum
     return report
 
 
