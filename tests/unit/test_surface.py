@@ -1,6 +1,7 @@
 """The public surface: what is exported exists, is documented, and nothing heavy comes with the import."""
 
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def test_every_public_name_of_a_module_exists_and_says_what_it_is(module: str) -
     loaded = importlib.import_module(module)
     for name in getattr(loaded, "__all__", ()):
         public = getattr(loaded, name)
-        if callable(public):
+        if inspect.isclass(public) or inspect.isroutine(public):
             assert public.__doc__, f"{module}.{name} has no docstring"
 
 
