@@ -3,9 +3,14 @@
 Nothing is written past them, so that a page that shows it shows what a user would see.
 """
 
-from collections.abc import Callable, Mapping
+import atexit
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +26,7 @@ from driftwatch.storage import notification, receiver, registration
 from driftwatch.storage.store import Store
 from driftwatch.wire import Frame, build_column, encode
 
-__all__ = ["REPLAYED", "Traffic", "fill", "flights", "judge", "log"]
+__all__ = ["REPLAYED", "Traffic", "fill", "flights", "judge", "log", "shared_url"]
 
 REPLAYED = from_iso("2013-04-01T00:00")
 """When the replayed model's rows begin."""
@@ -73,9 +78,7 @@ def judge(store: Store) -> None:
     Ticker(store, public_url="http://127.0.0.1:8301", owner="seed").tick()
 
 
-def flights(
-    day_start: int, *, rows: int, seed: int, shifted: bool = False, keep: Callable[[int], bool] | None = None
-) -> Traffic:
+def flights(day_start: int, *, rows: int, seed: int, shifted: bool = False) -> Traffic:
     """One day of flights: temperature and score move together when `shifted`.
 
     Args:
@@ -83,47 +86,32 @@ def flights(
         rows: rows an hour, at noon more than at night.
         seed: of this day.
         shifted: whether it is warmer than the reference ever was.
-        keep: which hours of the day have rows; all if left out.
     """
     rng = np.random.default_rng([seed, day_start // DAY])
-    hourly = [
-        max(4, round(rows * (1 + 0.5 * np.sin((hour - 8) * np.pi / 12)))) if keep is None or keep(hour) else 0
-        for hour in range(24)
-    ]
-    hours = np.repeat(np.arange(24), hourly)
+    daily = 1 + 0.5 * np.sin((np.arange(24) - 8) * np.pi / 12)
+    hours = np.repeat(np.arange(24), np.maximum(1, np.rint(rows * daily)).astype(int))
     n = len(hours)
-    at = np.sort(day_start + hours * HOUR + rng.integers(0, HOUR, n))
     temp = rng.normal(12.0 + 4.0 * np.sin((hours - 8) * np.pi / 12) + (9.0 if shifted else 0.0), 3.0)
-    dewp = temp - rng.gamma(2.0, 3.0 if shifted else 2.0, n)
-    distance = rng.choice([187.0, 509.0, 733.0, 1089.0, 1400.0, 2475.0], n, p=[0.1, 0.2, 0.25, 0.2, 0.15, 0.1])
-    carriers = rng.choice(
-        ["UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E"], n, p=[0.2, 0.17, 0.16, 0.15, 0.12, 0.09, 0.06, 0.05]
-    )
-    wind: NDArray[Any] = rng.weibull(1.8, n) * 10
-    visib = np.where(rng.random(n) < 0.8, 10.0, rng.uniform(0, 10, n))
-    score = 1 / (1 + np.exp(-(-1.2 + 0.05 * (temp - 12) + 0.04 * (wind - 9) + rng.normal(0, 0.6, n))))
+    score = 1 / (1 + np.exp(-(-1.2 + 0.08 * (temp - 12) + rng.normal(0, 0.6, n))))
     failed = rng.random(n) < 0.004
+    missing = rng.random(n) < 0.01
+    carriers = rng.choice(["UA", "B6", "EV", "DL", "AA", "MQ"], n, p=[0.25, 0.2, 0.2, 0.15, 0.12, 0.08])
     return Traffic(
-        at=at.tolist(),
+        at=np.sort(day_start + hours * HOUR + rng.integers(0, HOUR, n)).tolist(),
         features={
-            "temp": [
-                None if gone else round(value, 2)
-                for value, gone in zip(temp.tolist(), (rng.random(n) < 0.01).tolist(), strict=True)
-            ],
-            "dewp": dewp.round(2).tolist(),
-            "wind_speed": wind.round(1).tolist(),
-            "visib": visib.round(1).tolist(),
-            "distance": distance.tolist(),
+            "temp": _without(temp.round(2).tolist(), missing),
+            "wind_speed": (rng.weibull(1.8, n) * 10).round(1).tolist(),
             "hour": [int(hour) for hour in hours],
             "carrier": carriers.tolist(),
-            "origin": rng.choice(["EWR", "JFK", "LGA"], n, p=[0.36, 0.33, 0.31]).tolist(),
         },
-        score=[
-            None if bad else float(value) for value, bad in zip(score.round(4).tolist(), failed.tolist(), strict=True)
-        ],
+        score=_without(score.round(4).tolist(), failed),
         latency_seconds=rng.gamma(4.0, 0.006, n).round(5).tolist(),
         error=["TimeoutError" if bad else None for bad in failed.tolist()],
     )
+
+
+def _without(values: list[float], gone: NDArray[np.bool_]) -> list[float | None]:
+    return [None if missing else value for value, missing in zip(values, gone.tolist(), strict=True)]
 
 
 def register(store: Store, model: str, spec: Mapping[str, Any]) -> None:
@@ -149,64 +137,83 @@ def deliver(store: Store) -> None:
                 notification.deliver(conn, message, at=now, external_id="1")
 
 
-def fill(store: Store, *, rows: int = 40) -> None:
-    """Models in every state: flights drifts (a replay); live ones are quiet, learning, thin, silent and broken."""
+@cache
+def shared_url() -> str:
+    """The URL of one filled store for the whole test session; read it, and write nothing to it."""
+    folder = tempfile.mkdtemp(prefix="dw-seed-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    url = f"sqlite:///{Path(folder) / 'store.db'}"
+    tick = logging.getLogger("driftwatch.service.tick")
+    tick.setLevel(logging.CRITICAL)  # one model's runs fail on purpose
+    with Store.open(url) as store:
+        fill(store)
+    tick.setLevel(logging.NOTSET)
+    return url
+
+
+def fill(store: Store, *, rows: int = 30, days: int = 9) -> None:
+    """Models in every state: flights drifts (a replay); live ones are quiet, learning, thin, silent and broken.
+
+    Args:
+        store: an empty one.
+        rows: an hour.
+        days: of the replayed model, the last two of them shifted; all but three are its reference.
+    """
+    email = {
+        "type": "email",
+        "smtp_url": "smtp://smtp.example.org",
+        "from": "dw@example.org",
+        "to": ["o@example.org"],
+    }
     with store.begin() as conn:
         now = store.now(conn)
-        for name, options in (
-            ("ml-alerts", {"type": "slack", "webhook_url": "env:SLACK_WEBHOOK"}),
-            (
-                "ops-mail",
-                {"type": "email", "smtp_url": "smtp://smtp.example.org:587", "from": "dw@example.org", "to": ["ops@example.org"]},
-            ),
-        ):
+        for name, options in (("ml-alerts", {"type": "slack", "webhook_url": "env:HOOK"}), ("ops-mail", email)):
             made = parse_receiver({"kind": "receiver", "name": name, **options})
             receiver.put_receiver(conn, made.name, made.type, made.to_dict(), at=now)
-    importance = {
-        "temp": 0.34,
-        "dewp": 0.22,
-        "wind_speed": 0.14,
-        "visib": 0.1,
-        "distance": 0.08,
-        "hour": 0.06,
-        "carrier": 0.04,
-        "origin": 0.02,
-    }
-    register(store, "flights", {"clock": "replay", "importance": importance, "task": "binary"})
-    for day in range(21):
-        log(store, "flights", day, flights(REPLAYED + day * DAY, rows=rows, seed=1, shifted=day >= 18))
+    register(
+        store,
+        "flights",
+        {
+            "clock": "replay",
+            "task": "binary",
+            "importance": {"temp": 0.5, "wind_speed": 0.3, "hour": 0.15, "carrier": 0.05},
+            "reference": {"start": to_iso(REPLAYED), "end": to_iso(REPLAYED + (days - 3) * DAY)},
+        },
+    )
+    for day in range(days):
+        log(store, "flights", day, flights(REPLAYED + day * DAY, rows=rows, seed=1, shifted=day >= days - 2))
     _fill_live(store, now, rows)
     judge(store)
     deliver(store)
 
 
 def _fill_live(store: Store, now: int, rows: int) -> None:
-    """The live models, up to this minute."""
+    """The live models, up to this minute: three days of reference and two more."""
     today = now - now % DAY
+    reference = {"reference": {"start": to_iso(today - 4 * DAY), "end": to_iso(today - DAY)}}
 
-    def days(
-        model: str, count: int, *, seed: int, until: int = now, keep: Callable[[int, int], bool] = _always
-    ) -> None:
+    def days(model: str, count: int, *, until: int = now, thin_from: int = now) -> None:
         for day in range(count):
             start = today - (count - 1 - day) * DAY
-            log(store, model, day, _until(flights(start, rows=rows, seed=seed, keep=partial(keep, day)), until))
+            log(store, model, day, _cut(flights(start, rows=rows, seed=len(model)), until, thin_from))
 
-    days("basket-reco", 17, seed=2)
-    days("newcomer", 5, seed=3)
-    days("vip-offers", 17, seed=4, keep=lambda day, hour: day < 15 or hour % 12 == 1)
-    days("churn-eu", 17, seed=5, until=now - 7 * HOUR)
-    empty = {"start": to_iso(today - 3 * DAY), "end": to_iso(today - 2 * DAY)}  # before its first row: nothing to fit
-    register(store, "eta-courier", {"reference": empty})
-    days("eta-courier", 2, seed=6)
+    for model in ("basket-reco", "vip-offers", "churn-eu"):
+        register(store, model, reference)
+    days("basket-reco", 5)
+    days("vip-offers", 5, thin_from=now - 10 * HOUR)
+    days("churn-eu", 5, until=now - 7 * HOUR)
+    days("newcomer", 2)
+    nothing = {"start": to_iso(today - 3 * DAY), "end": to_iso(today - 2 * DAY)}  # before its first row
+    register(store, "eta-courier", {"reference": nothing})
+    days("eta-courier", 2)
     register(store, "registered-only", {})
 
 
-def _always(_day: int, _hour: int) -> bool:
-    return True
-
-
-def _until(traffic: Traffic, end: int) -> Traffic:
-    keep = [place for place, at in enumerate(traffic.at) if at <= end - MINUTE]
+def _cut(traffic: Traffic, until: int, thin_from: int) -> Traffic:
+    """Without the rows after `until`, and with one in ten from `thin_from` on."""
+    keep = [
+        place for place, at in enumerate(traffic.at) if at <= until - MINUTE and (at < thin_from or place % 10 == 0)
+    ]
     return Traffic(
         [traffic.at[place] for place in keep],
         {name: [values[place] for place in keep] for name, values in traffic.features.items()},
