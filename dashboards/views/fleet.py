@@ -49,7 +49,9 @@ def _first_run() -> None:
         st.markdown(
             "Three lines in your serving code; the model appears here within seconds. No configuration is needed."
         )
-        st.code(_EMBED.format(address=f"http://{settings().host}:{settings().port}"), language="python")
+        st.code(
+            _EMBED.format(address=f"http://{settings().host}:{settings().port}"), language="python", wrap_lines=True
+        )
         st.markdown(
             "The first 14 days become the reference; `driftwatch apply model.yaml` names another one. "
             "To see a real model drift now, run `driftwatch demo`."
