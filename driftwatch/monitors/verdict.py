@@ -11,7 +11,7 @@ from driftwatch.domain.signal import Severity, Signal
 from driftwatch.drift.rule import Judgement
 from driftwatch.monitors.spec import ModelSpec
 
-__all__ = ["Window", "finding_of", "severity_of", "summary_of", "times_threshold"]
+__all__ = ["Window", "finding_of", "is_fading", "severity_of", "summary_of", "times_threshold"]
 
 _LEAST_P = 1e-300
 _TAIL_P = 0.02  # the rule gives p-values below this one only
@@ -19,6 +19,7 @@ _FLOORS = {"kolmogorov_smirnov": 0.05, "total_variation_distance": 0.05, "jensen
 _MISSING_FLOOR = 0.02
 _CRITICAL_FLOORS = 3
 _MATERIAL = "material_shift"
+_JUST_BELOW = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,27 @@ class Window:
 
 
 def times_threshold(judgement: Judgement) -> float:
-    """How far the column is on its way to an alarm: log p over log of the p-value that is one; above 1 it alarms.
+    """How far the column is on its way to an alarm; 1 or more if and only if it alarms.
 
+    For a surprise log p over log of the p-value that is an alarm, for a material shift the distance over its limit.
     Where nothing surprising was seen the rule gives p = 1; the score's normal tail stands in, no lower than the p-value
-    from which the rule counts, so that the number grows with surprise without a jump.
+    from which the rule counts, so that the number grows with surprise without a jump. A longer window that would
+    alarm, but whose newest part is back to normal, stays just below 1.
     """
+    if judgement.component == _MATERIAL:
+        distance, limit = _measured(judgement)
+        return max(1.0, distance / limit)
     p_value = judgement.p_value
     if p_value >= 1.0:
         p_value = min(1.0, max(_TAIL_P, 2.0 * float(ndtr(-judgement.z))))
-    return math.log(max(p_value, _LEAST_P)) / math.log(judgement.threshold_p)
+    times = math.log(max(p_value, _LEAST_P)) / math.log(judgement.threshold_p)
+    return max(1.0, times) if judgement.alarm else max(0.0, min(times, _JUST_BELOW))
+
+
+def is_fading(judgement: Judgement) -> bool:
+    """Whether a longer window would alarm, were its newest part not back to normal."""
+    judged = judgement.state == "judged" and not judgement.alarm
+    return judged and judgement.p_value < judgement.threshold_p
 
 
 def effects_of(judgement: Judgement) -> dict[str, float]:
@@ -56,10 +69,10 @@ def effects_of(judgement: Judgement) -> dict[str, float]:
 
 
 def severity_of(judgement: Judgement) -> Severity:
-    """An alarm is a warning, a minor one a watch."""
+    """An alarm is a warning; a minor one, and one that is fading, a watch."""
     if judgement.alarm:
         return Severity.WATCH if judgement.minor else Severity.WARNING
-    return Severity(judgement.severity)
+    return Severity.WATCH if is_fading(judgement) else Severity(judgement.severity)
 
 
 def summary_of(judgement: Judgement, signal: Signal, kind: str) -> dict[str, Any]:
@@ -111,6 +124,7 @@ def finding_of(judgement: Judgement, window: Window, signal: Signal, spec: Model
         "missing_share": judgement.missing_share,
         "reference_missing_share": judgement.reference_missing_share,
         "minor": judgement.minor,
+        "fading": is_fading(judgement),
         "uncalibrated": judgement.uncalibrated,
     }
     if column in spec.importance:
