@@ -1,6 +1,7 @@
 """The demo's messages and findings, drawn in a terminal."""
 
 from email.message import EmailMessage
+from html import unescape
 from typing import Any
 
 from rich.console import Console
@@ -25,13 +26,18 @@ def show_report(console: Console, report: DemoReport) -> None:
     console.print()
     console.print(table)
     console.print(f"\nNo alarm: {', '.join(report.not_drifted) or '–'}\n")
-    if report.slack:
-        text = escape("\n".join(_slack_lines(report.slack[0])))
-        console.print(Panel(text, title=f"Slack, 1 of {len(report.slack)} messages", title_align="left"))
-    if report.email:
-        first = report.email[0]
-        title = f"Email, 1 of {len(report.email)} messages · {first['Subject']}"
-        console.print(Panel(escape(_plain_part(first)), title=escape(title), title_align="left"))
+    slack = [_slack_lines(body) for body in report.slack]
+    shown = max(slack, key=_tells_of_a_beginning)
+    title = f"Slack, 1 of {len(slack)} messages"
+    console.print(Panel(escape("\n".join(shown)), title=title, title_align="left"))
+    mail = max(report.email, key=lambda message: _tells_of_a_beginning([message["Subject"]]))
+    title = f"Email, 1 of {len(report.email)} messages · {mail['Subject']}"
+    console.print(Panel(escape(_plain_part(mail)), title=escape(title), title_align="left"))
+
+
+def _tells_of_a_beginning(lines: list[str]) -> tuple[bool, int]:
+    """Sorts the message that tells most about something that has begun to the end."""
+    return not any(word in lines[0] for word in ("✓", "Resolved")), len(lines[0])
 
 
 def _slack_lines(body: dict[str, Any]) -> list[str]:
@@ -47,7 +53,7 @@ def _slack_lines(body: dict[str, Any]) -> list[str]:
                 lines += [f"[ {part['text']['text']} ] {part.get('url', '')}" for part in block["elements"]]
             case "divider":
                 lines.append("─" * 40)
-    return lines or [str(body.get("text", ""))]
+    return [unescape(line) for line in lines or [str(body.get("text", ""))]]
 
 
 def _plain_part(message: EmailMessage) -> str:
