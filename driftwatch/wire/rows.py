@@ -17,6 +17,7 @@ __all__ = ["BadRow", "frame_from_rows", "instant_of", "outcomes_from_rows"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_TEXT = {"error": 1024, "request_id": MAX_ID_BYTES, "entity": MAX_ID_BYTES}
+_LEAST_MICROSECONDS = 10**14  # 1973: a smaller integer in a row is a count of seconds or milliseconds
 
 
 class BadRow:
@@ -193,9 +194,12 @@ def _instant(row: Mapping[str, Any], now: int | None) -> int:
     if value is None:
         raise ValueError("no time; give 'at' as ISO 8601")
     try:
-        return instant_of(value)
+        at = instant_of(value)
     except (ValueError, OverflowError):
         raise ValueError(f"the time {_brief(value)} is not ISO 8601") from None
+    if "at" in row and not isinstance(value, str) and 0 < at < _LEAST_MICROSECONDS:
+        raise ValueError(f"the time {value} is too small for microseconds since 1970; give ISO 8601")
+    return at
 
 
 def _small(value: Any) -> Any:

@@ -79,6 +79,16 @@ def test_a_row_without_time_takes_the_time_that_it_came_and_without_id_a_new_one
     assert len(set(frame.ids)) == 2
 
 
+@pytest.mark.parametrize("at", [1_372_636_800, 1_372_636_800_000])
+def test_seconds_and_milliseconds_are_not_taken_for_the_first_days_of_1970(at: int) -> None:
+    frame, bad = frame_from_rows({**PAYLOAD, "rows": [{**ROW, "at": at}, {**ROW, "at": 10**15}]})
+    assert from_bytes("q", frame.at).tolist() == [10**15]
+    assert [(fault.row, fault.column) for fault in bad] == [(0, None)]
+    assert f"{at} is too small for microseconds" in bad[0].reason
+    outcomes = {"model": "flights", "outcomes": [{"id": "a", "value": 1, "at": at}]}
+    assert [fault.row for fault in outcomes_from_rows(outcomes)[1]] == [0]
+
+
 def test_the_batch_id_is_the_bodys_then_the_headers_then_a_new_one() -> None:
     nameless = {key: value for key, value in PAYLOAD.items() if key != "batch_id"}
     assert frame_from_rows(PAYLOAD, batch_id="header")[0].batch_id == "b1"
