@@ -242,9 +242,7 @@ def _numbers(
     wrong = np.isinf(numbers) | ((numbers < 0) if nonnegative else False)
     for place in np.flatnonzero(wrong).tolist():
         row = int(rows[place])
-        found.append(
-            Fault(_position(row, positions), name, f"{name} is {numbers[place]!r}; the row is kept without it")
-        )
+        found.append(Fault(_position(row, positions), name, f"{name} is {numbers[place]}; the row is kept without it"))
     return np.where(wrong, np.nan, numbers)
 
 

@@ -219,13 +219,18 @@ def _column(
     values = [row.get(name) for row in rows]
     for i, value in enumerate(values):
         if type(value) not in types:
-            bad.append(BadRow(positions[i], name, f"{_brief(value)} is no {name}"))
+            bad.append(BadRow(positions[i], name, f"{_brief(value)} is not {_wanted(types)}"))
             values[i] = None
         elif isinstance(value, str):
             values[i] = clean_text(value, _MAX_TEXT.get(name, 256))
         else:
             values[i] = _small(value)
     return None if all(value is None for value in values) else values
+
+
+def _wanted(types: Types) -> str:
+    words = {float: "a number", str: "a text", bool: "a boolean"}
+    return " or ".join(word for kind, word in words.items() if kind in types)
 
 
 def _names(key: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -215,6 +215,10 @@ def test_latencies_errors_and_drops_are_kept(store: Store) -> None:
         (2, "latency_seconds"),
         (4, "latency_seconds"),
     ]
+    assert [each["reason"].partition(";")[0] for each in reply.quarantined] == [
+        "latency_seconds is -1.0",
+        "latency_seconds is inf",
+    ]
     (bucket,) = profiles_of(store).values()
     assert bucket.errors == 2
     assert bucket.latency is not None

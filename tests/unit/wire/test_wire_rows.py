@@ -62,6 +62,17 @@ def test_a_bad_value_costs_itself_and_not_its_row() -> None:
     assert sorted((fault.row, fault.column) for fault in bad) == [(1, "carrier"), (1, "distance"), (1, "score")]
 
 
+def test_a_bad_value_is_told_what_would_have_been_taken() -> None:
+    row = {**ROW, "score": "high", "prediction": {"a": 1}, "error": 5, "tags": {"t": [1]}}
+    _, bad = frame_from_rows({**PAYLOAD, "rows": [ROW, row]})
+    assert {fault.column: fault.reason for fault in bad} == {
+        "score": "'high' is not a number or a boolean",
+        "prediction": "{'a': 1} is not a number or a text or a boolean",
+        "error": "5 is not a text or a boolean",
+        "t": "[1] is not a number or a text or a boolean",
+    }
+
+
 def test_rows_may_differ_in_their_features() -> None:
     rows = [{**ROW, "features": {"x": 1}}, {**ROW, "features": {"y": "a"}}, {**ROW, "features": None}]
     frame, bad = frame_from_rows({**PAYLOAD, "rows": rows})
