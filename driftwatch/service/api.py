@@ -130,17 +130,14 @@ def _add_ingest(app: FastAPI, api: Api) -> None:
 
 
 def _add_reads(app: FastAPI, api: Api) -> None:
+    """The names of models may hold slashes (team/model): the longer routes stand first."""
     shared: dict[str, Any] = {"tags": ["read"], "responses": api_document.answers(*_READ_STATUSES)}
 
     @app.get("/v1/models", summary="All models", **shared)
     async def get_models(request: Request) -> Response:
         return _json(await api.read(request, partial(model_view.list_models, api.store)))
 
-    @app.get("/v1/models/{model}", summary="One model", **shared)
-    async def get_model(request: Request, model: str, environment: str = "production") -> Response:
-        return _json(await api.read(request, partial(model_view.show_model, api.store, environment, model)))
-
-    @app.get("/v1/models/{model}/incidents", summary="Incidents of a model, the newest first", **shared)
+    @app.get("/v1/models/{model:path}/incidents", summary="Incidents of a model, the newest first", **shared)
     async def get_incidents(
         request: Request,
         model: str,
@@ -151,9 +148,13 @@ def _add_reads(app: FastAPI, api: Api) -> None:
         view = partial(model_view.list_incidents, api.store, environment, model, is_open=open)
         return _json(await api.read(request, view))
 
-    @app.get("/v1/models/{model}/codecs", summary="The bins of a model's numeric columns", **shared)
+    @app.get("/v1/models/{model:path}/codecs", summary="The bins of a model's numeric columns", **shared)
     async def get_codecs(request: Request, model: str, environment: str = "production") -> Response:
         return _json(await api.read(request, partial(model_view.show_codecs, api.store, environment, model)))
+
+    @app.get("/v1/models/{model:path}", summary="One model", **shared)
+    async def get_model(request: Request, model: str, environment: str = "production") -> Response:
+        return _json(await api.read(request, partial(model_view.show_model, api.store, environment, model)))
 
 
 def _add_operations(app: FastAPI, api: Api) -> None:
@@ -200,7 +201,7 @@ async def _watched(api: Api, request: Request, call_next: Callable[[Request], Aw
         _LOG.exception("request failed: path=%s", request.url.path)
         response = _refused(Refusal(500, "an error of the service; its log has the details"))
     route = request.scope.get("route")
-    api.meter.request(getattr(route, "path", "other"), response.status_code, time.perf_counter() - started)
+    api.meter.request(getattr(route, "path_format", "other"), response.status_code, time.perf_counter() - started)
     return response
 
 

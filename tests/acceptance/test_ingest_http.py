@@ -357,6 +357,15 @@ def test_reads(store: Store, client: ApiClient) -> None:
     assert "flights" in missing.json()["detail"]
 
 
+@pytest.mark.parametrize("address", ["team/flights", "team%2Fflights"])
+def test_a_model_whose_name_holds_a_slash_is_read_like_any_other(local_client: ApiClient, address: str) -> None:
+    local_client.post("/v1/batches", json=rows_body(model="team/flights"))
+    assert local_client.get(f"/v1/models/{address}").json()["model"] == "team/flights"
+    assert local_client.get(f"/v1/models/{address}/incidents").json() == {"incidents": []}
+    assert "temp" in local_client.get(f"/v1/models/{address}/codecs").json()["codecs"]
+    assert 'route="/v1/models/{model}",status="200"} 1' in local_client.get("/metrics").text
+
+
 def test_operations(store: Store, client: ApiClient) -> None:
     client.post("/v1/batches", content=frame_of().raw, headers=FRAME)
     client.post("/v1/batches", content=b"junk", headers=FRAME)
