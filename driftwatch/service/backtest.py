@@ -186,7 +186,7 @@ def _reference(log: PredictionLog, spec: ModelSpec) -> tuple[int, int]:
     """The declared period or file, or the first 14 days, or a third of a log of less than six weeks."""
     first, last = int(log.at[0]), int(log.at[-1])
     trained_until = training_end(spec)
-    span = f"the log goes from {to_iso(first)} to {to_iso(last)}"
+    span = f"the log goes from {to_iso(first)} to {to_iso(last)}{_without(log)}"
     width = Alignment.of(spec, first).width
     if spec.reference is not None and spec.reference.period is not None:
         start, end = spec.reference.period
@@ -210,6 +210,12 @@ def _reference(log: PredictionLog, spec: ModelSpec) -> tuple[int, int]:
             "A backtest needs at least two windows, and says little with less than four weeks"
         )
     return start, end
+
+
+def _without(log: PredictionLog) -> str:
+    """What was left out, in words: a log may be short because of it."""
+    told = [f"{each.rows:,} for {each.reason}" for each in log.left_out if each.rows is not None]
+    return f", with rows left out: {', '.join(told)}" if told else ""
 
 
 def _codecs(log: PredictionLog, reference_end: int, spec: ModelSpec) -> dict[str, NumericCodec]:

@@ -293,6 +293,16 @@ def test_bad_input_says_what_is_wrong(rows: slice, changes: dict[str, Any], kind
         backtest(table.take(pa.array(range(table.num_rows)[rows], pa.int64())), spec(**changes))
 
 
+def test_a_log_that_is_short_for_its_repeated_ids_says_so() -> None:
+    table = log()
+    table = table.append_column("row", pa.array(["same"] * table.num_rows))
+    repeated = f"left out: {table.num_rows - 1:,} for an id that an earlier row has"
+    with pytest.raises(DataError, match=repeated):
+        backtest(table, spec(columns={"timestamp": "ts", "id": "row"}, reference=None))
+    with pytest.raises(SpecError, match=repeated):
+        backtest(table, spec(columns={"timestamp": "ts", "id": "row"}, **period("2024-02-01", "2024-03-01")))
+
+
 def test_a_specification_may_be_a_dictionary_or_a_file(tmp_path: Path, drifting: BacktestReport) -> None:
     document = spec().to_dict()
     (tmp_path / "model.yaml").write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
