@@ -50,7 +50,9 @@ def unpack_map(body: bytes, magic: bytes) -> dict[str, Any]:
         raise FrameError(f"the frame of {len(body):,} bytes is damaged or cut off: {error}") from None
     if not isinstance(data, dict):
         raise FrameError(f"the frame holds {type(data).__name__}, not a map")
-    version = data.get("v")
+    if "v" not in data:
+        raise FrameError("the frame does not say its version (v)")
+    version = data["v"]
     if version != VERSION or type(version) is not int:
         raise FrameVersionError(f"the frame is of version {version!r}; this release knows {VERSION}", version=version)
     return data

@@ -150,6 +150,12 @@ def test_unknown_keys_are_ignored(frame: Frame) -> None:
     assert decode(newer) == frame
 
 
+def test_a_frame_without_a_version_is_damaged() -> None:
+    with pytest.raises(FrameError, match="does not say its version") as caught:
+        decode(b"DWF1\x80")
+    assert not isinstance(caught.value, FrameVersionError)
+
+
 @pytest.mark.parametrize("version", [2, None, "1", True])
 def test_an_unknown_version_is_told_apart_from_damage(frame: Frame, version: object) -> None:
     with pytest.raises(FrameVersionError) as caught:
