@@ -35,6 +35,19 @@ def test_chance_alone_is_called_drift_less_often_than_said(n: int, m: int) -> No
     assert false <= 13  # binomial(450, 0.01): P(more) < 1e-3
 
 
+@pytest.mark.parametrize(("levels", "m", "n"), [(300, 1000, 1000), (10_000, 30_000, 3000)])
+def test_a_column_of_many_values_does_not_differ_from_itself(levels: int, m: int, n: int) -> None:
+    # Of many values each sample has some that the other lacks: with Zipf's law a tenth of its rows.
+    rng = np.random.default_rng(levels)
+    shares = 1 / np.arange(1, levels + 1)
+    draw = [[rng.multinomial(size, shares / shares.sum()).tolist() for size in (m, n)] for _ in range(30)]
+    verdicts = [
+        categories(*({f"v{i}": count for i, count in enumerate(side) if count} for side in sides)) for sides in draw
+    ]
+    assert np.mean([verdict.novel / n for verdict in verdicts]) > 0.05
+    assert sum("categories" in verdict.drifting for verdict in verdicts) <= 3  # binomial(30, 0.01): P(more) < 1e-3
+
+
 @pytest.mark.parametrize(
     ("shift", "scale", "component", "sign"),
     [(1.0, 1.0, "location", 1), (-1.0, 1.0, "location", -1), (0.0, 0.4, "spread", -1)],
