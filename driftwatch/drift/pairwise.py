@@ -169,15 +169,10 @@ def categorical_pair(
     """
     cells = category_cells([reference])
     coarse = cells.coarse([reference, current])
-    novel = int(coarse[1, -1])
-    coarse[:, -2] += other
-    once = [level for level, count in reference.items() if count == 1]
-    chance = _novel_chance(novel, int(coarse[1].sum()), 1 + len(once), int(coarse[0].sum()))
-    # A row that is alone with its value was new when it came: of many values, the reference too has new ones. Left
-    # in the cells of known values, every column of many values differs from itself (Good 1953).
-    for level in once:
-        coarse[0, cells.cell_of_level[level]] -= 1
-    coarse[0, -1] += len(once)
+    coarse[:, -1] += other
+    novel = int(cells.novel([current])[0])
+    unseen = 1 + sum(count == 1 for count in reference.values())
+    chance = _novel_chance(novel, int(coarse[1].sum()), unseen, int(coarse[0].sum()))
     return ColumnPair(name, "categorical", _window(*coarse), _presence(coarse, missing), None, novel, chance)
 
 

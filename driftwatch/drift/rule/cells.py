@@ -160,11 +160,15 @@ def reference_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoryCells:
-    """Cells of a categorical column: its heaviest reference levels, all other known ones, and new ones.
+    """Cells of a categorical column: its heaviest reference levels, and all others.
+
+    A level that the reference never had is one of the others here: how many such rows there are, says `novel`. With
+    a cell of their own, which the reference has empty by construction, a stationary column of thousands of levels
+    would differ from its reference for ever. Of a column of up to 50 levels the others are the new ones.
 
     Attributes:
         cell_of_level: the cell of every level that the reference holds.
-        size: number of cells, C; the last two are "other known" and "new".
+        size: number of cells, C; the last one is "others".
     """
 
     cell_of_level: Mapping[str, int]
@@ -173,19 +177,25 @@ class CategoryCells:
     def coarse(self, buckets: Sequence[Mapping[str, int]]) -> NDArray[np.int64]:
         """int64[T, C] from the level counts of each bucket."""
         counts = np.zeros((len(buckets), self.size), dtype=np.int64)
-        new = self.size - 1
+        others = self.size - 1
         for row, levels in zip(counts, buckets, strict=True):
             for level, count in levels.items():
-                row[self.cell_of_level.get(level, new)] += count
+                row[self.cell_of_level.get(level, others)] += count
         return counts
+
+    def novel(self, buckets: Sequence[Mapping[str, int]]) -> NDArray[np.int64]:
+        """int64[T], rows of each bucket with a level that the reference never had."""
+        known = self.cell_of_level
+        rows = [sum(count for level, count in levels.items() if level not in known) for levels in buckets]
+        return np.array(rows, dtype=np.int64)
 
 
 def category_cells(reference: Sequence[Mapping[str, int]]) -> CategoryCells:
-    """Cells from the reference's buckets: its 50 heaviest levels (ties by name), "other known" and "new"."""
+    """Cells from the reference's buckets: its 50 heaviest levels (ties by name) and "others"."""
     totals: dict[str, int] = {}
     for levels in reference:
         for level, count in levels.items():
             totals[level] = totals.get(level, 0) + count
     ranked = sorted((level for level, count in totals.items() if count), key=lambda level: (-totals[level], level))
     own = min(len(ranked), CATEGORIES)
-    return CategoryCells({level: min(place, own) for place, level in enumerate(ranked)}, own + 2)
+    return CategoryCells({level: min(place, own) for place, level in enumerate(ranked)}, own + 1)

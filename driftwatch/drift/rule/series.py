@@ -54,8 +54,8 @@ class Series:
             fine = np.asarray(buckets, dtype=np.int64)
             counts, novel = self.cells.coarse(fine), self.cells.novel(fine)
         else:
-            counts = self.cells.coarse(buckets)  # type: ignore[arg-type]
-            novel = counts[:, -1]
+            levels: Sequence[Mapping[str, int]] = buckets  # type: ignore[assignment]
+            counts, novel = self.cells.coarse(levels), self.cells.novel(levels)
         return replace(
             self,
             counts=np.concatenate((self.counts, counts)),
@@ -146,9 +146,9 @@ def categorical_series(
         raise ValueError(message)
     cells = category_cells(buckets[:n_reference])
     counts = cells.coarse(buckets)
-    novel = counts[:, -1].copy()
+    novel = cells.novel(buckets)
     if other is not None:
-        counts[:, -2] += other
+        counts[:, -1] += other
     folds = Ladder.of(calendar, n_reference).folds()
     novel[:n_reference] = _level_novelty(buckets[:n_reference], folds)
     present = counts.sum(axis=1)

@@ -103,9 +103,11 @@ def test_a_reference_without_rows_gives_one_cell() -> None:
     assert cells.novel(np.array([[1, 2, 3]])).tolist() == [0]
 
 
-def test_categories_keep_the_fifty_heaviest_then_other_known_then_new() -> None:
+def test_categories_keep_the_fifty_heaviest_then_all_others_and_count_the_new_ones() -> None:
     reference = {f"v{place:03d}": 1_000 - place for place in range(60)}
     cells = category_cells([reference])
-    counts = cells.coarse([{"v000": 1, "v049": 2, "v050": 4, "v059": 8, "unheard": 16}])[0]
-    assert cells.size == 52
-    assert (counts[0], counts[49], counts[50], counts[51]) == (1, 2, 12, 16)
+    bucket = {"v000": 1, "v049": 2, "v050": 4, "v059": 8, "unheard": 16}
+    counts = cells.coarse([bucket])[0]
+    assert cells.size == 51
+    assert (counts[0], counts[49], counts[50]) == (1, 2, 28)
+    assert cells.novel([bucket, reference]).tolist() == [16, 0]

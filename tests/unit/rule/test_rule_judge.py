@@ -179,6 +179,17 @@ def test_a_new_category_and_a_moved_one_are_found_at_once() -> None:
     assert (first.bucket, first.component) == (40, "categories")
 
 
+def test_a_steady_column_of_thousands_of_levels_is_quiet_though_new_ones_come_every_day() -> None:
+    rng = np.random.default_rng(1)
+    shares = 1 / np.arange(1, 3001)
+    draws = rng.multinomial(400, shares / shares.sum(), size=DAYS).tolist()
+    days = [{f"v{level}": count for level, count in enumerate(draw) if count} for draw in draws]
+    assert alarms(judge_categories(days)) == []
+    for day in days[40:]:
+        day["flood"] = 400
+    assert alarms(judge_categories(days))[0] == 40
+
+
 def test_a_level_that_comes_once_in_each_fold_is_not_news_but_one_in_a_single_fold_is_counted() -> None:
     days = categorical_days(REFERENCE)
     for day in range(0, REFERENCE, 7):
