@@ -73,7 +73,7 @@ class ReadColumn:
         before, after = self.profiles
         if before is None or after is None or not self.comparable:
             return None
-        missing = (before.missing, after.missing)
+        missing = (_absent(before), _absent(after))
         if self.identifier:
             return categorical_pair(self.name, {PRESENT: before.n}, {PRESENT: after.n}, missing)
         if isinstance(before, NumericProfile) and isinstance(after, NumericProfile):
@@ -95,6 +95,11 @@ class ReadColumn:
             return profile_numeric(side.values, self.codec, side.nulls)
         counts = self.counts[0 if side is self.reference else 1]
         return profile_counts(counts, n_null=int(np.count_nonzero(side.codes < 0)))
+
+
+def _absent(profile: NumericProfile | CategoricalProfile) -> int:
+    """Rows without a value to compare: an infinity is none, as in the service's monitors."""
+    return profile.missing + (profile.n_inf if isinstance(profile, NumericProfile) else 0)
 
 
 def present(column: NumericColumn) -> NDArray[np.float64]:

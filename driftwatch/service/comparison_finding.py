@@ -142,9 +142,10 @@ def _missing(column: ReadColumn, verdict: PairVerdict) -> list[ColumnFinding]:
     before, after = column.profiles
     if "missing_share" not in verdict.drifting or before is None or after is None or after.missing == after.rows:
         return []
-    shares = f"{share(_missing_share(before))} → {share(_missing_share(after))}"
-    word = "more" if _missing_share(after) > _missing_share(before) else "fewer"
-    return [ColumnFinding("missing_rate", f"{word} rows without a value: {shares}")]
+    finite = any(isinstance(side, NumericProfile) and side.n_inf for side in (before, after))
+    absent = [1 - side.n / side.rows if finite else _missing_share(side) for side in (before, after)]
+    word = f"{'more' if absent[1] > absent[0] else 'fewer'} rows without a {'finite ' if finite else ''}value"
+    return [ColumnFinding("missing_rate", f"{word}: {share(absent[0])} → {share(absent[1])}")]
 
 
 def _constant(

@@ -64,8 +64,8 @@ def _series(column: ReadColumn, timeline: Timeline) -> Series:
         counts = np.zeros(timeline.length * bins, dtype=np.int64)
         for side, places in sides:
             if isinstance(side, NumericColumn):
-                gone = np.isnan(side.values) | (False if side.nulls is None else side.nulls)
-                kept = np.isfinite(side.values) & ~gone & (places >= 0)
+                gone = ~np.isfinite(side.values) | (False if side.nulls is None else side.nulls)
+                kept = ~gone & (places >= 0)
                 where = places[kept] * bins + assign_bins(side.values[kept], column.codec)
                 counts += np.bincount(where, minlength=len(counts))
                 missing += np.bincount(places[gone & (places >= 0)], minlength=timeline.length)

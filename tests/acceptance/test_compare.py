@@ -126,6 +126,18 @@ def test_a_missing_rate_from_2_to_20_percent_is_found() -> None:
     assert found.missing_current == pytest.approx(0.2, abs=0.02)
 
 
+def test_infinities_that_rise_are_as_missing_values_with_times_and_without() -> None:
+    found = column(compare(REFERENCE, changed(adr=np.where(np.arange(2000) % 5 == 0, np.inf, SAME["adr"]))), "adr")
+    assert found.severity.value == "warning"
+    assert found.findings[0].detail == "more rows without a finite value: 0 % → 20 %"
+    assert found.missing_current == 0.0
+    everywhere = column(compare(REFERENCE, changed(adr=np.full(2000, -np.inf))), "adr")
+    assert everywhere.drifted
+    now = hours(3, "2024-01-29", seed=1)
+    broken = {**now, "temp": np.where(np.arange(len(now["temp"])) % 5 == 0, np.inf, now["temp"])}
+    assert compare(hours(28, "2024-01-01"), broken, spec()).drifted == ("temp",)
+
+
 def test_columns_that_come_and_go_are_findings() -> None:
     current = {name: values for name, values in SAME.items() if name != "nights"} | {"new": np.arange(2000.0)}
     comparison = compare(REFERENCE, current)
