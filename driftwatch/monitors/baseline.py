@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from driftwatch.domain.finding import Finding
-from driftwatch.domain.instant import SECOND, to_iso
+from driftwatch.domain.instant import SECOND, to_datetime
 from driftwatch.domain.signal import RunStatus, Severity, Signal
 from driftwatch.drift.rule import Calendar, FittedRule, Judgement, Series, fit
 from driftwatch.errors import DataError
@@ -110,7 +110,8 @@ class DriftBaseline:
         bounds = (alignment.start(first), alignment.start(stop))
         rows = int(history.vector(history.rows, first, stop).sum())
         if not rows:
-            raise DataError(f"the reference from {to_iso(bounds[0])} to {to_iso(bounds[1])} holds no row")
+            period = " to ".join(f"{to_datetime(each):%Y-%m-%d %H:%M} UTC" for each in bounds)
+            raise DataError(f"the reference from {period} holds no row: load it, or declare another period")
         wanted = judged_columns(history, spec)
         faults = {name: why for key, name in wanted.items() if (why := _fault(history, key, first, stop))}
         names = {key: name for key, name in wanted.items() if name not in faults}

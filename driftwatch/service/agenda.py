@@ -36,7 +36,7 @@ class Agenda:
         spec: its declaration.
         reference: ``(start, end)`` in whole windows, microseconds UTC.
         until: windows that end by then are over.
-        after: windows that begin before were scheduled, or lie in the reference.
+        after: windows that begin before were scheduled, lie in the reference, or before the first row after it.
         known_reference: whether `reference` is on record.
     """
 
@@ -87,12 +87,18 @@ def read_agenda(conn: Connection, model: ModelRow, *, now: int) -> Agenda | None
     alignment = Alignment.of(spec, period[0])
     drift = monitor.find_monitor(conn, model.id, MONITOR)
     latest = run.latest_run(conn, drift.id) if drift is not None else None
+    if latest is None:
+        # A model that begins long after its declared reference has no windows in between.
+        begun = profile.first_bucket(conn, model.id, since=period[1])
+        after = watermark if begun is None else alignment.start(alignment.index(begun))
+    else:
+        after = latest.window_end
     return Agenda(
         model=model,
         spec=spec,
         reference=period,
         until=horizon(spec, watermark=watermark, now=now, width=alignment.width),
-        after=period[1] if latest is None else max(period[1], latest.window_end),
+        after=max(period[1], after),
         known_reference=known is not None and (known.start, known.end) == period,
     )
 

@@ -230,10 +230,15 @@ def _verdicts_of(judge: ModelJudge, span: Sequence[RunRow]) -> list[_Verdict]:
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001 - as above
-        _LOG.exception("windows of %s cannot be judged", _name(judge.model))
+        failure = Failure(_reason(error))
         if len(span) == 1:
-            return [(span[0], Failure(_reason(error)))]
-        return [_verdicts_of(judge, [row])[0] for row in span]
+            expected = isinstance(error, DriftwatchError)  # then its words say all
+            _LOG.warning("windows of %s cannot be judged: %s", _name(judge.model), error, exc_info=not expected)
+            return [(span[0], failure)]
+        first = _verdicts_of(judge, span[:1])
+        if first[0][1] == failure:  # what is wrong is no window's own, the reference for one
+            return [(row, failure) for row in span]
+        return first + [_verdicts_of(judge, [row])[0] for row in span[1:]]
     found = {result.window_start: result for result in results}
     missing = Failure("the window lies in the reference now", RunStatus.PARTIAL)
     return [(row, found.get(row.window_start, missing)) for row in span]

@@ -268,13 +268,13 @@ def watermark(conn: Connection, model_id: int) -> int | None:
     ).scalar()
 
 
-def first_bucket(conn: Connection, model_id: int) -> int | None:
-    """The start of a model's oldest bucket, microseconds UTC, or None before its first row."""
+def first_bucket(conn: Connection, model_id: int, *, since: int | None = None) -> int | None:
+    """The start of a model's oldest bucket (at `since` or later), microseconds UTC, or None where there is none."""
     oldest = [
         conn.execute(
             select(func.min(table.c.bucket_at))
             .join(model_versions, model_versions.c.id == table.c.version_id)
-            .where(model_versions.c.model_id == model_id)
+            .where(model_versions.c.model_id == model_id, *([] if since is None else [table.c.bucket_at >= since]))
         ).scalar()
         for table in (profiles, profile_deltas)
     ]

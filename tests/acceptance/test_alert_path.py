@@ -108,6 +108,22 @@ def test_a_fault_of_one_model_stops_no_other(store: Store) -> None:
     assert len(runs_of(well)) == 3
 
 
+def test_a_reference_without_rows_years_ago_fails_the_windows_that_have_rows_and_says_it_once(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(store)
+    spec = {"kind": "model", "model": "flights", "columns": {"timestamp": "ts"}, "clock": "replay"}
+    with store.begin() as conn:
+        reference = {"start": "2005-01-01", "end": "2005-03-01"}
+        registration.set_spec(conn, world.model_id, spec | {"reference": reference})
+    world.log(0, 5)
+    ticker(store).tick()
+    runs = runs_of(world)
+    assert [(run.window_start, run.status) for run in runs] == [(START + hour * HOUR, "error") for hour in range(3)]
+    assert "from 2005-01-01 00:00 UTC to 2005-03-01 00:00 UTC holds no row" in str(runs[0].last_error)
+    assert [bool(record.exc_info) for record in caplog.records if "holds no row" in record.message] == [False]
+
+
 def test_silence_is_low_data_and_then_an_incident_of_its_own(store: Store) -> None:
     world = World(store, empty=range(WEEKS + 10, WEEKS + 50))
     world.log(0, WEEKS + 52)
