@@ -140,7 +140,7 @@ def _text_nulls(table: pa.Table) -> pa.Table:
 def _separator(path: Path, head: bytes) -> str:
     if path.suffix.lower() in {".gz", ".bz2", ".zst", ".lz4"}:
         return ","
-    line = head.decode("utf-8-sig", errors="replace").splitlines()[0]
+    line = next(iter(head.decode("utf-8-sig", errors="replace").splitlines()), "")
     fields = {separator: len(next(csv.reader([line], delimiter=separator), [])) for separator in _SEPARATORS}
     return max(_SEPARATORS, key=lambda separator: fields[separator])
 
@@ -168,11 +168,22 @@ def _from_frame(source: Any) -> pa.Table:
         # By place, since pandas allows a name twice: that is found, and named, afterwards.
         return _from_columns((str(name), source.iloc[:, place]) for place, name in enumerate(source.columns))
     if hasattr(source, "__arrow_c_stream__"):
-        return pa.table(source)
+        return _from_stream(source)
     if isinstance(source, list) and all(isinstance(row, Mapping) for row in source):
         names = list(dict.fromkeys(name for row in source for name in row))
         return _from_columns((str(name), [row.get(name) for row in source]) for name in names)
-    raise DataError(
+    raise _no_table(source)
+
+
+def _from_stream(source: Any) -> pa.Table:
+    try:
+        return pa.table(source)
+    except (pa.ArrowInvalid, TypeError):  # a single column streams too, and has no names
+        raise _no_table(source) from None
+
+
+def _no_table(source: Any) -> DataError:
+    return DataError(
         f"{describe_source(source)} is no table: give a path, a pandas, polars or pyarrow frame, or a dict of columns"
     )
 

@@ -78,6 +78,7 @@ def test_a_column_that_turns_from_numbers_to_words_late_is_text_and_the_others_k
         ("a.csv", "a,b\nü,1\n".encode("latin-1"), "not UTF-8"),
         ("a.csv", "a,ü\n1,2\n".encode("latin-1"), "not UTF-8"),
         ("a.csv", b"a,b,a\n1,2,3\n", "two columns named 'a'"),
+        ("a.csv", b"\xef\xbb\xbf", "cannot be read as CSV"),
         ("a.parquet", b"not parquet at all", "cannot be read"),
         ("a.arrow", b"ARROW1\0\0 and then nothing", "cannot be read"),
         ("a.bin", bytes(range(256)), "neither Parquet nor Arrow nor text"),
@@ -125,7 +126,7 @@ def test_pandas_columns_with_the_same_name_and_dicts_of_different_lengths_are_re
         read_table({"a": [1], "b": [1, 2]})
 
 
-@pytest.mark.parametrize("source", [3, [1, 2], object()])
+@pytest.mark.parametrize("source", [3, [1, 2], object(), pd.Series([1.0, 2.0]), pa.chunked_array([[1, 2]])])
 def test_what_is_no_table_is_refused(source: Any) -> None:
     with pytest.raises(DataError, match="is no table"):
         read_table(source)
