@@ -126,12 +126,12 @@ def panel(
         yield chosen
 
 
-def page_head(title: str, chips: Sequence[tuple[str, str]] = ()) -> None:
-    """The page's name, then chips of (text, colour)."""
+def page_head(title: str, chips: Sequence[tuple[str, str]] = (), *, more: str | None = None) -> None:
+    """The page's name, then chips of (text, colour); `more` explains the first when it is pointed at."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(plain(title), anchor=False, width="content")
-        for text, colour in chips:
-            st.badge(plain(text), color=_colour(colour))
+        for place, (text, colour) in enumerate(chips):
+            st.badge(plain(text), color=_colour(colour), help=more if place == 0 else None)
 
 
 def chip(status: Status, more: str = "") -> tuple[str, str]:

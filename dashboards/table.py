@@ -10,23 +10,27 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from dashboards.component import COLOURS
 from driftwatch.queries.status import Status
 
-__all__ = ["Field", "chips", "right", "row_clicked", "table", "words"]
+__all__ = ["RESOLVED", "Field", "chips", "right", "row_clicked", "table", "words"]
 
 Field: TypeAlias = tuple[Sequence[Any], ColumnConfig]
 """The values of one column, and how they are written."""
+
+RESOLVED = "✓ Resolved"
+"""Stands in a status column for what was an alarm."""
 
 _MOST_ROWS = 25
 _ROW_HEIGHT = 38
 _CHIP_WIDTH = 108
 
 
-def chips(label: str = "Status") -> ColumnConfig:
-    """The status column: its values are lists of one status label."""
+def chips(label: str = "Status", *, more: str | None = None) -> ColumnConfig:
+    """The status column: its values are lists of one status label, or of :data:`RESOLVED`."""
     return st.column_config.MultiselectColumn(
         label,
-        options=[status.label for status in Status],
-        color=[COLOURS[status] for status in Status],
+        options=[*(status.label for status in Status), RESOLVED],
+        color=[*(COLOURS[status] for status in Status), "gray"],
         width=_CHIP_WIDTH,
+        help=more,
     )
 
 

@@ -14,6 +14,8 @@ from driftwatch.queries.status import Status
 __all__ = ["draw_drift_history"]
 
 _SHAPES = alt.Scale(domain=["critical", "warning", "watch"], range=["triangle-up", "diamond", "stroke"])
+_LABEL_SHARE = 0.014  # of the axis, per character: they stay apart on a chart of 600 pixels
+_NEAR_THRESHOLD = 3  # below so many times the threshold words stand above their point, off the line
 _UNJUDGED = {Status.NO_DATA: "○ no data", Status.LOW_DATA: "◌ low data", Status.RUN_ERROR: "✕ run failed"}
 
 
@@ -27,6 +29,8 @@ def draw_drift_history(
     height: int = 190,
     events: Sequence[Event] = (),
     labelled: bool = True,
+    judged_until: int | None = None,
+    named: bool = False,
 ) -> None:
     """× threshold per window: 1 is where an alarm begins; beyond 10 the line runs along the top.
 
@@ -39,13 +43,19 @@ def draw_drift_history(
         height: pixels.
         events: lettered rules through the chart.
         labelled: False where the time axis belongs to the chart below.
+        judged_until: end of the newest window with a verdict; what follows is not judged yet.
+        named: whether to write the column at the first window of each stretch in which it alarms.
     """
     drawn = [_row(point, now) for point in points]
     values = [row["v"] for row in drawn if row["v"] is not None]
     top = max([1.25, *values]) * 1.08
     x, y = time_x(domain, labelled=labelled), value_y("v:Q", pattern="~r", domain=(0, top))
     breached = [row for row in drawn if row["status"] in ("critical", "warning")]
-    layers: list[alt.Chart] = [*_gaps(points, domain, x), *_threshold(domain, x, y)]
+    layers: list[alt.Chart] = [
+        *_gaps(points, domain, x),
+        *_pending(judged_until, domain, x),
+        *_threshold(domain, x, y),
+    ]
     line = alt.Chart(rows(drawn)).mark_line(strokeWidth=2, clip=True)
     layers.append(line.encode(x=x, y=y, color=token("current")))
     if breached:
@@ -53,8 +63,10 @@ def draw_drift_history(
         layers.append(
             marks.encode(x=x, y=y, color=token_field("status"), shape=alt.Shape("status:N", scale=_SHAPES, legend=None))
         )
+    if named and breached:
+        layers.extend(_names(points, drawn, domain, x, y))
     hover = alt.Chart(rows([row for row in drawn if row["v"] is not None])).mark_point(size=160, opacity=0)
-    layers.append(hover.encode(x=x, y=y, tooltip=_tooltip()))
+    layers.append(hover.encode(x=x, y=y, tooltip=_tooltip(named=named)))
     layers.extend(event_marks(events, x, lettered=True))
     show(layered(*layers).properties(height=height), finding=_in_words(points, name), key=key)
 
@@ -69,12 +81,36 @@ def _row(point: DriftPoint, now: int) -> Row:
         "effect": fmt.effect(point.times_threshold),
         "distance": fmt.distance(point.value),
         "n": fmt.count(point.n),
+        "column": point.column,
     }
 
 
-def _tooltip() -> list[alt.Tooltip]:
+def _names(
+    points: Sequence[DriftPoint], drawn: Sequence[Row], domain: tuple[int, int], x: alt.X, y: alt.Y
+) -> list[alt.Chart]:
+    """The column where each stretch of its alarms begins, as far as the words have room: inside, off the threshold."""
+    places: dict[tuple[bool, bool], list[Row]] = {}
+    free, before = domain[0], ""
+    for point, row in zip(points, drawn, strict=True):
+        column = point.column if point.status.firing else ""
+        room = int(_LABEL_SHARE * (len(column) + 2) * (domain[1] - domain[0]))
+        rightwards = point.end + room <= domain[1]
+        if column and column != before and (point.end if rightwards else point.end - room) >= free:
+            places.setdefault((rightwards, row["v"] > _NEAR_THRESHOLD), []).append(row)
+            free = point.end + room
+        before = column
+    return [
+        alt.Chart(rows(group))
+        .mark_text(align="left" if right else "right", dx=6 if right else -6, dy=11 if below else -9, fontSize=12)
+        .encode(x=x, y=y, text="column:N", color=token("ink"))
+        for (right, below), group in places.items()
+    ]
+
+
+def _tooltip(*, named: bool) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("when:N", title="window"),
+        *([alt.Tooltip("column:N", title="strongest")] if named else []),
         alt.Tooltip("effect:N", title="× threshold"),
         alt.Tooltip("distance:N", title="distance"),
         alt.Tooltip("n:N", title="n"),
@@ -117,6 +153,21 @@ def _gaps(points: Sequence[DriftPoint], domain: tuple[int, int], x: alt.X) -> li
     return [
         band.encode(x=x, x2="t2:T", color=token("volume")),
         text.encode(x=x, text="text:N", color=token("muted")),
+    ]
+
+
+def _pending(judged_until: int | None, domain: tuple[int, int], x: alt.X) -> list[alt.Chart]:
+    """A pale band over what has no verdict yet."""
+    if judged_until is None or not domain[0] <= judged_until < domain[1]:
+        return []
+    share = (domain[1] - judged_until) / (domain[1] - domain[0])
+    text = "not judged yet" if share > _LABEL_SHARE * 15 else ""
+    band = rows([{"t": judged_until // 1000, "t2": domain[1] // 1000, "text": text}])
+    return [
+        alt.Chart(band).mark_rect(opacity=0.5, clip=True).encode(x=x, x2="t2:T", color=token("volume")),
+        alt.Chart(band)
+        .mark_text(align="left", dx=4, y=8, fontSize=12)
+        .encode(x=x, text="text:N", color=token("muted")),
     ]
 
 

@@ -21,9 +21,11 @@ from dashboards.reading import answered, read
 from driftwatch.queries import format as fmt
 from driftwatch.queries.feature import ColumnSide, FeatureView, list_model_columns, read_feature
 from driftwatch.queries.fleet import read_fleet
+from driftwatch.queries.span import default_span
 from driftwatch.queries.status import Status
-from driftwatch.queries.wording import as_of, called, seen, unjudged
+from driftwatch.queries.wording import WATCH, as_of, called, judged_until, seen, unjudged, watched
 
+_LEAST_WINDOWS = 7
 _Pair = tuple[str, str, Status | None]
 
 
@@ -43,7 +45,8 @@ def page() -> None:
             columns = read(list_model_columns, *identity(key, models))
             if columns:
                 column = choose_one("Feature", columns, key="column")
-                span = choose_span("24h")
+                width = fleet.width_of(*identity(key, models))
+                span = choose_span(default_span(width, windows=_LEAST_WINDOWS, at_least="24h"))
         with back:
             st.page_link(MODEL, label=plain(key), icon=":material/chevron_left:", query_params={"model": key})
         if not columns:
@@ -68,7 +71,7 @@ def _head(view: FeatureView, column: str) -> None:
         chips.append((view.kind, "gray"))
     if view.importance is not None:
         chips.append((f"importance {fmt.share(view.importance)}, rank {view.rank}", "gray"))
-    page_head(column, chips)
+    page_head(column, chips, more=WATCH if view.status is Status.WATCH else None)
 
 
 def _show(view: FeatureView, column: str) -> None:
@@ -91,7 +94,7 @@ def _evidence(view: FeatureView) -> None:
     if reference is not None:
         whole = fmt.window(reference.span.start, reference.span.end, now)
         parts.append(("reference", f"{whole}, n {fmt.count(reference.n)}"))
-    evidence([*parts, as_of(view.standing)])
+    evidence([*parts, judged_until(view.standing, view.span), as_of(view.standing)])
 
 
 def _distribution(view: FeatureView, column: str) -> None:
@@ -151,6 +154,8 @@ def _measures(view: FeatureView) -> None:
             newest = fmt.stamp(view.result_end, view.standing.read_at)
             st.caption(f"Newest verdict, window that ended {newest}")
             measures(_verdict(view))
+            if view.status is Status.WATCH:
+                st.caption(f"◇ Watch: {watched(view.result, recovering=view.column in view.standing.firing)}.")
         elif not pairs:
             title, sentence = unjudged(view.standing)
             state("◔", title, sentence)
@@ -215,6 +220,7 @@ def _history(view: FeatureView, column: str) -> None:
         draw_drift_history(
             view.points,
             domain=(view.span.start, view.span.end),
+            judged_until=view.standing.run.end if view.standing.run is not None else None,
             now=now,
             name=f"Drift of {column}",
             key="history-chart",

@@ -9,7 +9,9 @@ from dashboards.table import Field, chips, right, table, words
 from driftwatch.domain.instant import MINUTE
 from driftwatch.queries import format as fmt
 from driftwatch.queries.catalogue import KnownModel
-from driftwatch.queries.fleet import Fleet, FleetModel, Pulse, read_fleet, read_pulse
+from driftwatch.queries.fleet import TRAFFIC_WINDOWS, Fleet, FleetModel, Pulse, read_fleet, read_pulse
+from driftwatch.queries.format import MISSING
+from driftwatch.queries.standing import Standing
 from driftwatch.queries.status import Status
 
 _FILTERS = {
@@ -144,7 +146,10 @@ def _versions(model: KnownModel) -> str:
 
 def _all_models(fleet: Fleet) -> None:
     labels = {name: label for name, (label, _) in _FILTERS.items()}
-    about = "last 24 h against each model’s reference, worst first"
+    about = (
+        f"worst first · drifting: features that alarm in the newest judged window · errors, p95 and n: last 24 h · "
+        f"traffic: last {TRAFFIC_WINDOWS} windows, an hour or a day each"
+    )
     with panel("All models", about, key="fleet", control=lambda: choose_filter(labels, key="status")) as chosen:
         title, wanted = _FILTERS[chosen or "all"]
         models = [each for each in fleet.models if each.standing.status in wanted]
@@ -159,21 +164,20 @@ def _all_models(fleet: Fleet) -> None:
 
 
 def _table(fleet: Fleet, models: list[FleetModel]) -> int | None:
-    weighed = "Share of the features’ importance that drifts; of the features where no importance is known."
-    drifting = st.column_config.ProgressColumn(
-        "Drifting", min_value=0, max_value=100, format="%d %%", color="orange", help=weighed, width="small"
-    )
-    traffic = st.column_config.AreaChartColumn("Traffic 48 h", color="blue", y_min=0, width="small")
+    weighed = "Features at warning in the newest judged window, and their share of the importance where it is known."
+    drifting = right("Drifting", more=weighed)
+    windows = f"Rows of each of the last {TRAFFIC_WINDOWS} windows; a model is judged by the hour or by the day."
+    traffic = st.column_config.AreaChartColumn("Traffic", color="blue", y_min=0, width="small", help=windows)
     newest = right("Newest row", more="How long ago, or for a replay the instant itself, in UTC.")
     fields: dict[str, Field] = {
         "status": ([[each.standing.status.label] for each in models], chips()),
         "model": ([model_key(each.model.name, each.model.environment) for each in models], words("Model")),
         "reason": ([each.standing.reason or None for each in models], words("Leading reason", width="medium")),
-        "drifting": ([_percent(each.standing.drifting_share) for each in models], drifting),
+        "drifting": ([_drifting(each.standing) for each in models], drifting),
         "errors": ([fmt.share(each.traffic.error_rate) for each in models], right("Errors")),
         "p95": ([fmt.latency(each.traffic.p95) for each in models], right("p95")),
         "n": ([fmt.compact(each.traffic.n) for each in models], right("n 24 h")),
-        "traffic": ([list(each.hourly) for each in models], traffic),
+        "traffic": ([list(each.recent) for each in models], traffic),
         "age": ([_age(each, fleet.now) for each in models], newest),
         "versions": ([_versions(each.model) for each in models], words("Versions")),
     }
@@ -183,8 +187,13 @@ def _table(fleet: Fleet, models: list[FleetModel]) -> int | None:
     return table(fields, key="fleet-table", about=about, clickable=True)
 
 
-def _percent(share: float | None) -> float | None:
-    return None if share is None else round(share * 100)
+def _drifting(standing: Standing) -> str:
+    if standing.drifting_share is None:
+        return MISSING
+    counted = f"{len(standing.drifting)} of {standing.n_features}"
+    if standing.importance and standing.drifting:
+        counted = f"{fmt.share(standing.drifting_share)}, {counted}"
+    return counted + (f", {len(standing.watched)} watched" if standing.watched else "")
 
 
 def _age(each: FleetModel, now: int) -> str:

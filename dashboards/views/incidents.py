@@ -7,9 +7,18 @@ import streamlit as st
 from dashboards.address import FEATURE, INCIDENTS, MODEL, choose_filter, model_key, wanted
 from dashboards.component import COLOURS, Happening, evidence, page_head, panel, plain, state, timeline
 from dashboards.reading import answered, read
-from dashboards.table import Field, chips, right, table, words
+from dashboards.table import RESOLVED, Field, chips, right, table, words
+from driftwatch.domain.instant import DAY
 from driftwatch.queries import format as fmt
-from driftwatch.queries.incident import AlertLine, Delivery, IncidentDetail, IncidentLine, read_incident, read_incidents
+from driftwatch.queries.incident import (
+    AlertLine,
+    Delivery,
+    IncidentDetail,
+    IncidentLine,
+    Move,
+    read_incident,
+    read_incidents,
+)
 from driftwatch.queries.span import SPANS
 from driftwatch.queries.standing import incident_reason, named
 from driftwatch.queries.status import Status
@@ -18,7 +27,10 @@ from driftwatch.queries.wording import called, seen
 _FILTERS = {"all": "All", "open": "Open", "resolved": "Resolved"}
 _LINKED = 3
 _TOLD = 3
-_MOST_MOVES = 20
+_FIRST = "The end of its first alarming window in this incident: when the alarm was known."
+_LAST = "The end of its newest alarming window."
+_NEWEST_MOVES = 9
+_OLDEST_MOVES = 3
 
 
 def page() -> None:
@@ -54,8 +66,8 @@ def _list(incidents: list[IncidentLine]) -> None:
 
 def _table(shown: list[IncidentLine]) -> int | None:
     fields: dict[str, Field] = {
-        "status": ([[each.status.label] for each in shown], chips("Severity")),
-        "state": (["Open" if each.open else "✓ Resolved" for each in shown], words("State", width="small")),
+        "status": ([[each.status.label if each.open else RESOLVED] for each in shown], chips()),
+        "severity": ([each.status.word for each in shown], words("Severity", width="small")),
         "model": ([model_key(each.model, each.environment) for each in shown], words("Model", width="medium")),
         "reason": ([incident_reason(each) for each in shown], words("Leading reason", width="large")),
         "alerts": ([fmt.count(each.n_alerts) for each in shown], right("Alerts")),
@@ -75,8 +87,9 @@ def _detail(detail: IncidentDetail) -> None:
     key = model_key(line.model, line.environment)
     st.page_link(INCIDENTS, label="Incidents", icon=":material/chevron_left:")
     signals = [(signal.replace("_", " "), "gray") for signal in line.signals]
-    where = ("✓ Resolved", "gray") if not line.open else ("Open", "gray")
-    page_head(line.title, [(line.status.label, COLOURS[line.status]), where, (line.id, "gray"), *signals])
+    severity = (line.status.label, COLOURS[line.status] if line.open else "gray")
+    where = ("Open" if line.open else RESOLVED, "gray")
+    page_head(line.title, [severity, where, (line.id, "gray"), *signals])
     _evidence(detail)
     main, side = st.columns([1.9, 1], gap="small")
     with main:
@@ -93,6 +106,9 @@ def _evidence(detail: IncidentDetail) -> None:
     parts = [("opened", fmt.stamp(line.opened_at)), ("first alarming window from", fmt.stamp(since))]
     if line.resolved_at is not None:
         parts.append(("resolved", fmt.stamp(line.resolved_at)))
+        parts.append(("lasted", fmt.age_in_two(line.resolved_at - line.opened_at)))
+    elif detail.data_at is not None and detail.data_at > line.opened_at:
+        parts.append(("open for", fmt.age_in_two(detail.data_at - line.opened_at)))
     evidence([*parts, ("", fmt.plural(len(detail.alerts), "alert"))])
 
 
@@ -100,7 +116,8 @@ def _what_happened(detail: IncidentDetail, key: str) -> None:
     alerts = detail.alerts
     about = ""
     if alerts:
-        about = f"worst window {fmt.window(*alerts[0].window)} · n {fmt.count(alerts[0].n)}"
+        leading = alerts[0]
+        about = f"{_name(leading)} at its worst {fmt.window(*leading.window)}, n {fmt.count(leading.n)}"
     with panel("What happened", about, key="what"):
         st.html(f'<div class="dw-say">{_story(detail)}</div>')
         with st.container(horizontal=True, gap="medium"):
@@ -127,6 +144,10 @@ def _story(detail: IncidentDetail) -> str:
         why = f" ({html.escape(line.reason.replace('_', ' '))})" if line.reason else ""
         sentences.append(f"It was resolved {fmt.stamp(line.resolved_at)}{why}.")
     else:
+        if detail.resolved_before:
+            times = "once" if len(detail.resolved_before) == 1 else f"{len(detail.resolved_before)} times"
+            last = fmt.stamp(detail.resolved_before[-1])
+            sentences.append(f"It was resolved {times}, last {last}, and came back.")
         sentences.append(f"It is still open; the newest alarming window ended {fmt.stamp(newest)}.")
     return " ".join(sentences)
 
@@ -151,7 +172,7 @@ def _name(alert: AlertLine) -> str:
 
 def _alerts(detail: IncidentDetail, key: str) -> None:
     firing = sum(1 for alert in detail.alerts if alert.state != "resolved")
-    about = f"{firing} firing · {len(detail.alerts) - firing} resolved; values at their worst"
+    about = f"{firing} firing · {len(detail.alerts) - firing} resolved; values at their worst, times in UTC"
     with panel("Alerts in this incident", about, key="alerts"):
         if not detail.alerts:
             state("○", "No alert is recorded", "The alerts of this incident have moved to a newer one.", height=120)
@@ -159,14 +180,14 @@ def _alerts(detail: IncidentDetail, key: str) -> None:
         alerts = detail.alerts
         effect = right("Effect", more="The largest effect size that lies between 0 and 1.")
         fields: dict[str, Field] = {
-            "status": ([[alert.status.label] for alert in alerts], chips("Severity")),
+            "status": ([[RESOLVED if alert.state == "resolved" else alert.status.label] for alert in alerts], chips()),
             "alert": ([_name(alert) for alert in alerts], words("Alert")),
-            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen")),
+            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen", width=170)),
             "times": ([fmt.effect(alert.times_threshold) for alert in alerts], right("× threshold")),
             "size": ([fmt.distance(alert.size) if alert.effect else "–" for alert in alerts], effect),
             "n": ([fmt.compact(alert.n) for alert in alerts], right("n")),
-            "since": ([fmt.stamp(alert.since).removesuffix(" UTC") for alert in alerts], right("Since, UTC")),
-            "state": ([alert.state for alert in alerts], words("State")),
+            "first": (_instants([alert.first_fired_at for alert in alerts]), right("First alarm", more=_FIRST)),
+            "last": (_instants([alert.last_fired_at for alert in alerts]), right("Last alarm", more=_LAST)),
         }
         about = ", ".join(f"{alert.column or alert.signal} {alert.state}" for alert in detail.alerts[:8])
         clicked = table(fields, key="alert-table", about=about, clickable=True, row_height=36)
@@ -176,50 +197,72 @@ def _alerts(detail: IncidentDetail, key: str) -> None:
 
 
 def _timeline(detail: IncidentDetail) -> None:
-    with panel("Timeline", "UTC, newest first", key="timeline"):
-        happenings = [
-            (
-                move.at,
-                Happening(
-                    sign="✓" if move.after == "resolved" else move.status.sign,
-                    status=Status.NO_DATA if move.after == "resolved" else move.status,
-                    text=f"{move.column or move.signal.replace('_', ' ')}: {_moved(move.before, move.after)}",
-                    when=fmt.stamp(move.at) + (f" · {move.reason.replace('_', ' ')}" if move.reason else ""),
-                ),
-            )
-            for move in detail.moves
-        ]
-        if not happenings:
+    with panel("Timeline", f"{fmt.plural(len(detail.moves), 'change')}, UTC, newest first", key="timeline"):
+        moves = detail.moves
+        if not moves:
             state("○", "Nothing is recorded", "Each change of an alert is written here.", height=90)
             return
-        newest = sorted(happenings, key=lambda item: -item[0])
-        timeline([happening for _, happening in newest[:_MOST_MOVES]])
-        if len(newest) > _MOST_MOVES:
-            st.caption(f"{len(newest) - _MOST_MOVES} older changes are not shown.")
+        if len(moves) <= _NEWEST_MOVES + _OLDEST_MOVES:
+            timeline([_happening(move) for move in moves])
+            return
+        newest, between, oldest = moves[:_NEWEST_MOVES], moves[_NEWEST_MOVES:-_OLDEST_MOVES], moves[-_OLDEST_MOVES:]
+        gap = Happening(
+            sign="⋮",
+            status=Status.NO_DATA,
+            text=f"{fmt.plural(len(between), 'change')} in between",
+            when=f"{_instant(between[-1].at)} – {fmt.stamp(between[0].at)}",
+        )
+        timeline([*(_happening(move) for move in newest), gap, *(_happening(move) for move in oldest)])
+
+
+def _happening(move: Move) -> Happening:
+    resolved = move.after == "resolved"
+    came_back = " · the incident came back" if move.reason == "reopened" else ""
+    ended = " · the incident was resolved" if resolved and move.reason == "resolved" else ""
+    return Happening(
+        sign="✓" if resolved else move.status.sign,
+        status=Status.NO_DATA if resolved else move.status,
+        text=f"{move.column or move.signal.replace('_', ' ')} {_moved(move.before, move.after)}",
+        when=f"{fmt.stamp(move.at)}{came_back}{ended}",
+    )
 
 
 def _moved(before: str, after: str) -> str:
-    return after if before == "normal" else f"{before} → {after}"
+    if after == "firing":
+        return {"normal": "fires", "resolved": "fires again"}.get(before, f"fires, was {before}")
+    return f"is {after}"
+
+
+def _instant(at: int) -> str:
+    return fmt.stamp(at).removesuffix(" UTC")
+
+
+def _instants(moments: list[int]) -> list[str]:
+    """Instants of a table whose head says UTC; days where all of them are midnights."""
+    whole = all(at % DAY == 0 for at in moments)
+    return [_instant(at).removesuffix(" 00:00") if whole else _instant(at) for at in moments]
 
 
 def _deliveries(detail: IncidentDetail) -> None:
     receivers = len({sent.receiver for sent in detail.deliveries})
-    with panel("Delivery", fmt.plural(receivers, "receiver") if receivers else "", key="delivery"):
+    delivered = sum(1 for sent in detail.deliveries if sent.state == "delivered")
+    messages = fmt.plural(len(detail.deliveries), "message")
+    about = f"{fmt.plural(receivers, 'receiver')} · {delivered} of {messages} delivered" if receivers else ""
+    with panel("Delivery", about, key="delivery"):
         if not detail.deliveries:
             state("○", "Nothing was sent", "No receiver was configured when this incident opened.", height=90)
             return
         sent_at = [_when(sent, detail.now) for sent in detail.deliveries]
         fields: dict[str, Field] = {
             "to": ([sent.receiver for sent in detail.deliveries], words("To")),
-            "reason": ([sent.reason.replace("_", " ") for sent in detail.deliveries], words("Reason")),
+            "reason": ([sent.reason.replace("_", " ") for sent in detail.deliveries], words("Message")),
             "state": ([_sent(sent) for sent in detail.deliveries], words("State")),
             "at": (sent_at, words("At")),
         }
-        about = ", ".join(f"{sent.receiver} {_sent(sent)}" for sent in detail.deliveries[:8])
+        if any(sent.error for sent in detail.deliveries):
+            fields["why"] = ([sent.error or None for sent in detail.deliveries], words("Why", width="large"))
+        about = ", ".join(f"{sent.receiver} {_sent(sent)} {sent.error}".strip() for sent in detail.deliveries[:8])
         table(fields, key="delivery-table", about=about, row_height=36)
-        refused = next((sent for sent in detail.deliveries if sent.error), None)
-        if refused is not None:
-            st.caption(plain(f"{refused.receiver}: {refused.error}"))
 
 
 def _when(sent: Delivery, now: int) -> str:
@@ -229,7 +272,7 @@ def _when(sent: Delivery, now: int) -> str:
 def _sent(sent: Delivery) -> str:
     if sent.state == "delivered":
         return "delivered" if sent.attempts <= 1 else f"delivered, attempt {sent.attempts}"
-    return {"dead": "given up", "dropped": "no longer needed"}.get(sent.state, sent.state)
+    return {"dead": "given up", "dropped": "not sent"}.get(sent.state, sent.state)
 
 
 def _span(detail: IncidentDetail) -> str:

@@ -17,6 +17,7 @@ from dashboards.component import (
     evidence,
     page_head,
     panel,
+    plain,
     state,
 )
 from dashboards.reading import answered, read
@@ -25,8 +26,13 @@ from driftwatch.queries import format as fmt
 from driftwatch.queries.fleet import Fleet, read_fleet
 from driftwatch.queries.format import MISSING
 from driftwatch.queries.model import CAP, FeatureRow, ModelView, read_model
+from driftwatch.queries.span import default_span
+from driftwatch.queries.standing import Standing, named
 from driftwatch.queries.status import Status
-from driftwatch.queries.wording import THRESHOLD, as_of, unjudged
+from driftwatch.queries.wording import THRESHOLD, WATCH, as_of, judged_until, unjudged
+
+_LEAST_WINDOWS = 28
+_MOST_WATCHED = 3
 
 
 def page() -> None:
@@ -47,7 +53,8 @@ def _one_model(fleet: Fleet) -> None:
     head = st.container()
     with st.container(horizontal=True, key="context"):
         key = choose_one("Model", keys, key="model")
-        span = choose_span("7d")
+        width = fleet.width_of(*identity(key, models))
+        span = choose_span(default_span(width, windows=_LEAST_WINDOWS, at_least="7d"))
     view = read(read_model, *identity(key, models), span)
     if view is None:
         state("○", "No such model", f"{key} is not in this store.")
@@ -62,7 +69,7 @@ def _one_model(fleet: Fleet) -> None:
     _traffic(view)
     main, side = st.columns([1.75, 1], gap="small")
     with main:
-        _features(view, key)
+        _features(view, key, span)
     with side:
         _latency(view)
 
@@ -78,6 +85,7 @@ def _evidence(view: ModelView) -> None:
             ("Window", fmt.window(view.span.start, view.span.end, now)),
             ("n", fmt.count(view.traffic.n)),
             ("reference", against),
+            judged_until(view.standing, view.span),
             as_of(view.standing),
         ]
     )
@@ -96,8 +104,7 @@ def _cards(view: ModelView) -> None:
         )
         drifting = len(standing.drifting)
         label = "Importance drifting" if standing.importance else "Features drifting"
-        note = f"{drifting} of {fmt.plural(standing.n_features, 'feature')}" if standing.n_features else "not judged"
-        card(label, fmt.share(standing.drifting_share), note, colour="orange" if drifting else "off")
+        card(label, fmt.share(standing.drifting_share), _counted(standing), colour="orange" if drifting else "off")
         card(
             "Windows judged",
             fmt.count(view.runs),
@@ -110,10 +117,17 @@ def _cards(view: ModelView) -> None:
         card("Errors", fmt.share(traffic.error_rate), failed, colour="red" if traffic.errors else "off")
 
 
+def _counted(standing: Standing) -> str:
+    if not standing.n_features:
+        return "not judged"
+    counted = f"{len(standing.drifting)} of {standing.n_features}"
+    return f"{counted}, {len(standing.watched)} watched" if standing.watched else f"{counted} features"
+
+
 def _traffic(view: ModelView) -> None:
     now, domain = view.standing.read_at, (view.span.start, view.span.end)
     judged = any(point.times_threshold is not None for point in view.strongest)
-    about = f"per {fmt.age(view.standing.model.width)} window, strongest of all columns"
+    about = f"per {fmt.age(view.standing.model.width)} window, the strongest of all columns"
     title = "Drift over traffic" if judged else "Traffic"
     marks = (KEY_CURRENT.replace("current", "strongest drift", 1), KEY_THRESHOLD, KEY_VOLUME) if judged else ()
     with panel(title, about if judged else "rows per window", key="traffic", marks=marks):
@@ -132,6 +146,8 @@ def _traffic(view: ModelView) -> None:
                 height=200,
                 events=view.events,
                 labelled=False,
+                judged_until=view.standing.run.end if view.standing.run is not None else None,
+                named=True,
             )
             draw_volume(view.traffic.points, view.events, domain=domain, now=now, key="volume-chart")
         else:
@@ -172,7 +188,7 @@ def _silence(view: ModelView) -> str:
     )
 
 
-def _features(view: ModelView, key: str) -> None:
+def _features(view: ModelView, key: str, span: str) -> None:
     weighed = bool(view.standing.importance)
     ranked = "ranked by drift × importance" if weighed else "ranked by drift; no importance is known"
     drifting = (
@@ -184,21 +200,27 @@ def _features(view: ModelView, key: str) -> None:
             state("◔", title, sentence, height=240)
             return
         clicked = _table(view.features, weighed=weighed)
+        _watched(view.features)
     if clicked is not None:
         name = view.features[clicked].name
-        st.switch_page(FEATURE, query_params={"model": key, "column": name, "window": view_window()})
+        st.switch_page(FEATURE, query_params={"model": key, "column": name, "window": span})
 
 
-def view_window() -> str:
-    chosen = st.session_state.get("window")
-    return str(chosen) if chosen else "7d"
+def _watched(features: tuple[FeatureRow, ...]) -> None:
+    """Why some columns are on watch: one line a reason."""
+    reasons: dict[str, list[str]] = {}
+    for each in features:
+        if each.status is Status.WATCH:
+            reasons.setdefault(each.reason, []).append(each.name)
+    for reason, names in list(reasons.items())[:_MOST_WATCHED]:
+        st.caption(plain(f"{Status.WATCH.label}: {named(names)}: {reason}."))
 
 
 def _table(features: tuple[FeatureRow, ...], *, weighed: bool) -> int | None:
     drift = st.column_config.LineChartColumn("Drift", color="blue", y_min=0, y_max=_top(features), width="small")
     distance = right("Distance", more="Kolmogorov–Smirnov for numbers, total variation for categories: 0 to 1.")
     fields: dict[str, Field] = {
-        "status": ([[each.status.label] for each in features], chips()),
+        "status": ([[each.status.label] for each in features], chips(more=WATCH)),
         "feature": ([_name(each) for each in features], words("Feature")),
     }
     if weighed:

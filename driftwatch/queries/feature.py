@@ -1,5 +1,6 @@
 """The Feature page: one column, reference beside current, and its history."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -15,12 +16,13 @@ from driftwatch.profiles.numeric import NumericProfile
 from driftwatch.queries.catalogue import KnownModel, find_model
 from driftwatch.queries.distribution import Categories, Histogram, compare_categories, compare_histograms, quantile
 from driftwatch.queries.incident import IncidentLine
+from driftwatch.queries.model import column_status
 from driftwatch.queries.profile import list_columns, read_column
-from driftwatch.queries.run import ColumnResult, drift_points, read_runs
+from driftwatch.queries.run import ColumnResult, Run, drift_points, read_runs
 from driftwatch.queries.series import DriftPoint
 from driftwatch.queries.span import Span, span_of
 from driftwatch.queries.standing import Standing, read_standing
-from driftwatch.queries.status import Status, worst
+from driftwatch.queries.status import Status, of_run
 from driftwatch.storage.store import Store
 
 __all__ = ["ColumnSide", "FeatureView", "list_model_columns", "read_feature"]
@@ -68,14 +70,14 @@ class FeatureView:
         columns: every column of the model, for choosing.
         column: this one, or None if the model has no such column.
         kind: numeric, categorical, or "" where it has no rows.
-        status: of its newest window, or of its open alert.
+        status: of its newest window, inside `span` or before it; see :func:`driftwatch.queries.model.column_status`.
         span: the window.
         current: that side, None without rows.
         reference: the reference's side, None without rows.
         histogram: of a numeric column.
         categories: of a categorical one.
         measures: distances between the two sides, of this window as a whole.
-        result: what the newest judged window said.
+        result: what the newest judged window said, inside `span` or before it.
         result_end: when that window ended.
         points: × threshold per window.
         alarms: windows that alarmed.
@@ -145,21 +147,14 @@ def read_feature(store: Store, name: str, environment: str, column: str | None, 
         runs = read_runs(conn, model.id, span) if known else []
         compared = _compare(conn, standing, known, span) if known else _Compared()
     points = drift_points(runs, known) if known else ()
-    judged = [
-        (run.end, result)
-        for run in runs
-        if known and (result := run.columns.get(known)) is not None and result.times_threshold is not None
-    ]
-    result_end, result = judged[-1] if judged else (None, None)
-    newest = points[-1].status if points else Status.LEARNING if standing.run is None else Status.LOW_DATA
-    fires = standing.firing.get(known or "")
+    status, result, result_end = _verdict(known or "", runs, standing)
     ranked = sorted(standing.importance.items(), key=lambda item: (-item[1], item[0]))
     return FeatureView(
         standing=standing,
         columns=columns,
         column=known,
         kind=compared.kind,
-        status=newest if fires is None else worst([newest, fires]) or fires,
+        status=status,
         span=span,
         current=compared.current,
         reference=compared.reference,
@@ -174,6 +169,25 @@ def read_feature(store: Store, name: str, environment: str, column: str | None, 
         rank=next((place for place, (each, _) in enumerate(ranked, 1) if each == known), None),
         incident=next((each for each in standing.incidents if known in each.columns), None),
     )
+
+
+def _verdict(column: str, runs: Sequence[Run], standing: Standing) -> tuple[Status, ColumnResult | None, int | None]:
+    """Where the column stands, the newest verdict on it, and when that window ended."""
+    empty = standing.run is not None and not standing.run.columns
+    kept = [run for run in (standing.judged, standing.run) if run is not None]
+    known = sorted((run for run in (*kept, *runs) if column in run.columns), key=lambda run: run.end)
+    if not known:
+        if standing.run is None:
+            return Status.LEARNING, None, None
+        unjudged = (Status.RUN_ERROR, Status.NO_DATA, Status.LOW_DATA)
+        return standing.status if standing.status in unjudged else Status.NO_DATA, None, None
+    newest = known[-1].columns[column]
+    judged = next((run for run in reversed(known) if run.columns[column].times_threshold is not None), None)
+    result = newest if judged is None else judged.columns[column]
+    status = column_status(newest, result, standing.firing.get(column))
+    if empty and standing.run is not None and not status.firing:
+        status = of_run(standing.run.status)
+    return status, None if judged is None else result, None if judged is None else judged.end
 
 
 def _columns(conn: Connection, model: KnownModel, standing: Standing) -> list[str]:

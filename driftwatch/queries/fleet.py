@@ -17,9 +17,10 @@ from driftwatch.storage.profile import count_buckets
 from driftwatch.storage.schema import heartbeats, notifications
 from driftwatch.storage.store import Store
 
-__all__ = ["Fleet", "FleetModel", "Pulse", "read_fleet", "read_pulse"]
+__all__ = ["TRAFFIC_WINDOWS", "Fleet", "FleetModel", "Pulse", "read_fleet", "read_pulse"]
 
-_TRAFFIC_HOURS = 48
+TRAFFIC_WINDOWS = 48
+"""How many windows the traffic of a row covers."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,13 @@ class FleetModel:
     Attributes:
         standing: its status and why.
         traffic: of the last 24 hours of its own time.
-        hourly: rows of each of the last 48 hours, oldest first.
+        recent: rows of each of the last 48 windows, oldest first; fewer for a model that is younger.
         span: the 24 hours.
     """
 
     standing: Standing
     traffic: Traffic
-    hourly: tuple[int, ...]
+    recent: tuple[int, ...]
     span: Span
 
     @property
@@ -58,6 +59,12 @@ class Fleet:
     models: tuple[FleetModel, ...]
     now: int
     last_resolved_at: int | None
+
+    def width_of(self, name: str, environment: str) -> int:
+        """Microseconds of one judged window of that model, which must be in the fleet."""
+        return next(
+            each.model.width for each in self.models if (each.model.name, each.model.environment) == (name, environment)
+        )
 
     @property
     def needing_attention(self) -> tuple[FleetModel, ...]:
@@ -130,11 +137,14 @@ def read_pulse(store: Store) -> Pulse:
 def _fleet_model(conn: Connection, model: KnownModel, database_now: int) -> FleetModel:
     standing = read_standing(conn, model, database_now)
     span = span_of("24h", end=standing.now, width=HOUR)
-    start = span.end - _TRAFFIC_HOURS * HOUR
-    hourly = [0] * _TRAFFIC_HOURS
-    for bucket in count_buckets(conn, list(model.versions.values()), start, span.end):
-        hourly[(bucket.bucket_at - start) // HOUR] += bucket.n
-    return FleetModel(standing, read_traffic(conn, model, span, width=HOUR), tuple(hourly), span)
+    width = model.width
+    end = -(-standing.now // width) * width
+    start = end - TRAFFIC_WINDOWS * width
+    recent = [0] * TRAFFIC_WINDOWS
+    for bucket in count_buckets(conn, list(model.versions.values()), start, end):
+        recent[(bucket.bucket_at - start) // width] += bucket.n
+    before = 0 if model.first_at is None else max(0, model.first_at - start) // width
+    return FleetModel(standing, read_traffic(conn, model, span, width=HOUR), tuple(recent[before:]), span)
 
 
 def _worst_first(each: FleetModel) -> tuple[int, float, str]:

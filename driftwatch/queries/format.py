@@ -117,13 +117,15 @@ def distance(x: float | None) -> str:
 
 
 def effect(x: float | None) -> str:
-    """A multiple of a threshold, capped.
+    """A multiple of a threshold, capped; what is below the threshold is never written as 1.
 
-    >>> effect(2.41), effect(41.0), effect(None)
-    ('2.4×', '> 10×', '–')
+    >>> effect(2.41), effect(41.0), effect(0.996), effect(None)
+    ('2.4×', '> 10×', '0.99×', '–')
     """
     if x is None or math.isnan(x):
         return MISSING
+    if 0.95 <= x < 1:
+        return f"{math.floor(x * 100) / 100:.2f}×"
     return "> 10×" if x > 10 else f"{x:.1f}×"
 
 

@@ -76,7 +76,8 @@ class AlertLine:
         n: rows with a value in that window.
         n_reference: rows that they were compared with, or None.
         window: ``(start, end)`` of that window, microseconds UTC.
-        since: start of the first alarming window.
+        since: start of the first alarming window since it last came back.
+        first_fired_at: end of its first alarming window in this incident, when that was known.
         last_fired_at: end of the newest one.
         size: the largest effect, 0 to 1 where there is one that is bounded.
     """
@@ -94,6 +95,7 @@ class AlertLine:
     n_reference: int | None
     window: tuple[int, int]
     since: int
+    first_fired_at: int
     last_fired_at: int
     size: float
 
@@ -144,6 +146,7 @@ class IncidentDetail:
         line: what the list says of it.
         alerts: firing ones first, then the worst.
         moves: how they came there, newest first.
+        resolved_before: when it was resolved before it came back, oldest first.
         deliveries: what was sent, newest first.
         now: database time of the snapshot.
         data_at: the newest row of the model, microseconds UTC, or None.
@@ -152,6 +155,7 @@ class IncidentDetail:
     line: IncidentLine
     alerts: tuple[AlertLine, ...]
     moves: tuple[Move, ...]
+    resolved_before: tuple[int, ...]
     deliveries: tuple[Delivery, ...]
     now: int
     data_at: int | None
@@ -190,7 +194,10 @@ def read_incident(store: Store, incident_id: str) -> IncidentDetail | None:
         row = conn.execute(_lines().where(incidents.c.id == incident_id)).first()
         if row is None:
             return None
-        alert_rows = conn.execute(select(alerts.c.details).where(alerts.c.incident_id == incident_id)).all()
+        alert_rows = conn.execute(
+            select(alerts.c.id, alerts.c.details).where(alerts.c.incident_id == incident_id)
+        ).all()
+        first = _first_fired(conn, incident_id)
         move_rows = conn.execute(
             select(alert_transitions, alerts.c.column_name, alerts.c.signal)
             .join(alerts, alerts.c.id == alert_transitions.c.alert_id)
@@ -206,11 +213,13 @@ def read_incident(store: Store, incident_id: str) -> IncidentDetail | None:
             .limit(_MOST)
         ).all()
         now, data_at = store.now(conn), watermark(conn, row.model_id)
-    ranked = sorted((_alert(details) for (details,) in alert_rows), key=_rank)
+    ranked = sorted((_alert(details, first.get(alert_id)) for alert_id, details in alert_rows), key=_rank)
+    ends = sorted({move.moved_at for move in move_rows if (move.reason, move.to_state) == ("resolved", "resolved")})
     return IncidentDetail(
         line=_line(row),
         alerts=tuple(ranked),
         moves=tuple(_move(move) for move in move_rows),
+        resolved_before=tuple(at for at in ends if row.resolved_at is None or at < row.resolved_at),
         deliveries=tuple(_delivery(sent) for sent in sent_rows),
         now=now,
         data_at=data_at,
@@ -253,7 +262,17 @@ def _line(row: Row[Any]) -> IncidentLine:
     )
 
 
-def _alert(details: Mapping[str, Any]) -> AlertLine:
+def _first_fired(conn: Connection, incident_id: str) -> dict[int, int]:
+    """When each alert of the incident fired first, by its id."""
+    rows = conn.execute(
+        select(alert_transitions.c.alert_id, func.min(alert_transitions.c.moved_at))
+        .where(alert_transitions.c.incident_id == incident_id, alert_transitions.c.to_state == "firing")
+        .group_by(alert_transitions.c.alert_id)
+    )
+    return {alert_id: int(at) for alert_id, at in rows}
+
+
+def _alert(details: Mapping[str, Any], first_fired_at: int | None) -> AlertLine:
     alert = Alert.from_dict(details)
     peak = alert.peak
     return AlertLine(
@@ -270,6 +289,7 @@ def _alert(details: Mapping[str, Any]) -> AlertLine:
         n_reference=peak.details.get("n_reference"),
         window=(peak.window_start, peak.window_end),
         since=alert.since,
+        first_fired_at=alert.last_alarm_at if first_fired_at is None else min(first_fired_at, alert.last_alarm_at),
         last_fired_at=alert.last_alarm_at,
         size=alert.effect,
     )

@@ -9,15 +9,16 @@ from driftwatch.domain.signal import RunStatus
 from driftwatch.queries.catalogue import find_model
 from driftwatch.queries.incident import list_incidents
 from driftwatch.queries.profile import Traffic, read_traffic
-from driftwatch.queries.run import Run, read_runs
+from driftwatch.queries.run import ColumnResult, Run, read_runs
 from driftwatch.queries.series import DriftPoint, Event, EventKind, collapse
 from driftwatch.queries.span import Span, span_of
 from driftwatch.queries.standing import Standing, incident_reason, read_standing
 from driftwatch.queries.status import Status, worst
+from driftwatch.queries.wording import watched
 from driftwatch.storage.schema import annotations, deployments
 from driftwatch.storage.store import Store
 
-__all__ = ["CAP", "FeatureRow", "ModelView", "read_model", "thinned"]
+__all__ = ["CAP", "FeatureRow", "ModelView", "column_status", "read_model", "thinned"]
 
 CAP = 10.0
 """Evidence beyond so many times the threshold is written "> 10×" and ranks alike."""
@@ -33,7 +34,7 @@ class FeatureRow:
         name: the column.
         kind: numeric or categorical, "" where unknown.
         output: a score or prediction, not a feature.
-        status: of its newest window, or of its open alert.
+        status: of its newest window; that of its open alert while the newest judged window alarms; else watch.
         times_threshold: of its newest judged window, None if there is none.
         weight: `times_threshold` (at most 10) × importance, None where either is unknown.
         importance: share of the importance of all features, or None.
@@ -42,7 +43,7 @@ class FeatureRow:
         distance: leading effect size of the newest judged window.
         missing_share: of the newest judged window.
         n: rows with a value in it.
-        reason: why it cannot be judged, or "".
+        reason: why it cannot be judged or is on watch, or "".
     """
 
     name: str
@@ -120,14 +121,14 @@ def _feature(name: str, runs: Sequence[Run], standing: Standing) -> FeatureRow:
     results = [(run, run.columns[name]) for run in runs if name in run.columns]
     newest = results[-1][1]
     judged = next((result for _, result in reversed(results) if result.times_threshold is not None), newest)
-    fires = standing.firing.get(name)
+    status = column_status(newest, judged, standing.firing.get(name))
     importance = standing.importance.get(name)
     evidence = judged.times_threshold
     return FeatureRow(
         name=name,
         kind=judged.kind,
         output=judged.signal == "prediction_drift",
-        status=newest.status if fires is None else worst([newest.status, fires]) or fires,
+        status=status,
         times_threshold=evidence,
         weight=None if evidence is None or importance is None else min(evidence, CAP) * importance,
         importance=importance,
@@ -136,8 +137,23 @@ def _feature(name: str, runs: Sequence[Run], standing: Standing) -> FeatureRow:
         distance=judged.distance[1] if judged.distance else None,
         missing_share=judged.missing_share,
         n=judged.n,
-        reason=newest.reason,
+        reason=newest.reason or (watched(judged, recovering=name in standing.firing) if status is Status.WATCH else ""),
     )
+
+
+def column_status(newest: ColumnResult, judged: ColumnResult, fires: Status | None) -> Status:
+    """The status of a column; it never says less than an alarm beside an alarming window, nor more beside a quiet one.
+
+    Args:
+        newest: what the newest window said.
+        judged: what the newest judged window said.
+        fires: the severity of its open alert, or None.
+    """
+    if fires is None:
+        return newest.status
+    if judged.times_threshold is None or judged.status.firing:
+        return worst([newest.status, judged.status, fires]) or fires
+    return Status.WATCH if newest.status is Status.HEALTHY else newest.status
 
 
 def _leading_first(row: FeatureRow) -> tuple[float, float, int, str]:
@@ -156,16 +172,22 @@ def thinned(values: Sequence[float | None], most: int) -> tuple[float, ...]:
 def _strongest(runs: Sequence[Run]) -> tuple[DriftPoint, ...]:
     points = []
     for run in runs:
-        judged = [result for result in run.columns.values() if result.times_threshold is not None]
+        judged = {name: result for name, result in run.columns.items() if result.times_threshold is not None}
         if not judged:
             status = Status.RUN_ERROR if run.status is RunStatus.ERROR else _unjudged(run)
             points.append(DriftPoint(run.start, run.end, None, None, status, run.n))
             continue
-        leading = max(judged, key=lambda result: result.times_threshold or 0.0)
-        status = worst(result.status for result in judged) or Status.HEALTHY
+        name, leading = max(judged.items(), key=_strength)
+        status = worst(result.status for result in judged.values()) or Status.HEALTHY
         distance = leading.distance[1] if leading.distance else None
-        points.append(DriftPoint(run.start, run.end, distance, leading.times_threshold, status, run.n))
+        points.append(DriftPoint(run.start, run.end, distance, leading.times_threshold, status, run.n, name))
     return tuple(points)
+
+
+def _strength(item: tuple[str, ColumnResult]) -> tuple[float, float]:
+    """Evidence up to where it ranks alike, then the distance."""
+    result = item[1]
+    return min(result.times_threshold or 0.0, CAP), result.distance[1] if result.distance else 0.0
 
 
 def _unjudged(run: Run) -> Status:

@@ -14,7 +14,7 @@ from driftwatch.queries.status import Status, of_severity
 from driftwatch.storage import finding, run
 from driftwatch.storage.schema import monitor_runs, monitors
 
-__all__ = ["ColumnResult", "Run", "drift_points", "newest_run", "newest_status", "read_runs"]
+__all__ = ["ColumnResult", "Run", "drift_points", "newest_judged", "newest_run", "newest_status", "read_runs"]
 
 _STATES = {
     "low_data": Status.LOW_DATA,
@@ -22,6 +22,7 @@ _STATES = {
     "excluded": Status.NO_DATA,
     "error": Status.RUN_ERROR,
 }
+_JUDGED = (RunStatus.OK, RunStatus.WARNING, RunStatus.CRITICAL)
 _DISTANCES = ("kolmogorov_smirnov", "total_variation_distance", "jensen_shannon_distance")
 
 
@@ -43,6 +44,8 @@ class ColumnResult:
         scale: microseconds of the window that was most surprising.
         p_value: of the score, or None.
         reason: why it cannot be judged, or "".
+        fading: a longer window would alarm, but its newest part is back to normal.
+        minor: it alarms, but differs from the reference too little to tell anyone.
     """
 
     signal: str
@@ -58,6 +61,8 @@ class ColumnResult:
     scale: int
     p_value: float | None
     reason: str
+    fading: bool = False
+    minor: bool = False
 
     @property
     def distance(self) -> tuple[str, float] | None:
@@ -100,20 +105,33 @@ def read_runs(conn: Connection, model_id: int, span: Span) -> list[Run]:
     rows = run.list_results(conn, model_id, span.start, span.end)[-MOST_POINTS:]
     if not rows:
         return []
-    worst = _worst_findings(finding.list_findings(conn, model_id, rows[0].window_end - 1, span.end))
+    worst = _leading_findings(finding.list_findings(conn, model_id, rows[0].window_end - 1, span.end))
     return [_run(row, worst) for row in rows]
 
 
 def newest_run(conn: Connection, model_id: int) -> Run | None:
     """The model's newest finished run, or None."""
+    return _newest(conn, model_id, tuple(RunStatus))
+
+
+def newest_judged(conn: Connection, model_id: int) -> Run | None:
+    """The model's newest run that had enough rows to be judged, or None."""
+    return _newest(conn, model_id, _JUDGED)
+
+
+def _newest(conn: Connection, model_id: int, statuses: Sequence[RunStatus]) -> Run | None:
     end = conn.execute(
         select(func.max(monitor_runs.c.window_end))
         .join(monitors, monitors.c.id == monitor_runs.c.monitor_id)
-        .where(monitors.c.model_id == model_id, monitor_runs.c.state == "finished")
+        .where(
+            monitors.c.model_id == model_id,
+            monitor_runs.c.state == "finished",
+            monitor_runs.c.status.in_([status.value for status in statuses]),
+        )
     ).scalar()
     if end is None:
         return None
-    found = read_runs(conn, model_id, Span(end - 1, end))
+    found = [run for run in read_runs(conn, model_id, Span(end - 1, end)) if run.status in statuses]
     return found[-1] if found else None
 
 
@@ -148,12 +166,13 @@ def drift_points(runs: Sequence[Run], column: str) -> tuple[DriftPoint, ...]:
                 result.times_threshold,
                 result.status,
                 result.n,
+                column,
             )
         )
     return tuple(points)
 
 
-def _run(row: run.RunRow, worst: Mapping[tuple[int, int, str], Status]) -> Run:
+def _run(row: run.RunRow, worst: Mapping[tuple[int, int, str], Finding]) -> Run:
     summary = _decoded(row.result)
     width = row.window_end - row.window_start
     return Run(
@@ -179,21 +198,24 @@ def _decoded(result: bytes | None) -> Mapping[str, Any]:
     return summary
 
 
-def _worst_findings(found: Sequence[Finding]) -> dict[tuple[int, int, str], Status]:
-    worst: dict[tuple[int, int, str], Status] = {}
+def _leading_findings(found: Sequence[Finding]) -> dict[tuple[int, int, str], Finding]:
+    worst: dict[tuple[int, int, str], Finding] = {}
     for each in found:
         if each.column is None:
             continue
-        key, status = (each.window_start, each.window_end, each.column), of_severity(each.severity)
-        if key not in worst or status.rank < worst[key].rank:
-            worst[key] = status
+        key = (each.window_start, each.window_end, each.column)
+        if key not in worst or each.severity.rank > worst[key].severity.rank:
+            worst[key] = each
     return worst
 
 
-def _column(fields: Mapping[str, Any], found: Status | None, width: int) -> ColumnResult:
+def _column(fields: Mapping[str, Any], found: Finding | None, width: int) -> ColumnResult:
     state = fields.get("state", "error")
     judged = state == "judged"
-    status = found or (Status.HEALTHY if judged else _STATES.get(state, Status.RUN_ERROR))
+    status = Status.HEALTHY if judged else _STATES.get(state, Status.RUN_ERROR)
+    if found is not None:
+        status = of_severity(found.severity)
+    details: Mapping[str, Any] = found.details if found is not None and status is Status.WATCH else {}
     effect = {method: fields[method] for method in _DISTANCES if fields.get(method) is not None}
     return ColumnResult(
         signal=fields.get("signal", ""),
@@ -209,6 +231,8 @@ def _column(fields: Mapping[str, Any], found: Status | None, width: int) -> Colu
         scale=fields.get("scale_buckets", 1) * width,
         p_value=fields.get("p_value") if judged else None,
         reason=fields.get("reason", ""),
+        fading=bool(details.get("fading")),
+        minor=bool(details.get("minor")),
     )
 
 

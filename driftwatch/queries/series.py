@@ -49,6 +49,7 @@ class DriftPoint:
         times_threshold: how many times the alarm threshold, None where nothing was judged.
         status: healthy, watch, warning, critical, low_data, no_data, run_error.
         n: rows in the window.
+        column: whose it is; "" where nothing was judged.
     """
 
     start: int
@@ -57,6 +58,7 @@ class DriftPoint:
     times_threshold: float | None
     status: Status
     n: int
+    column: str = ""
 
 
 class EventKind(StrEnum):

@@ -10,7 +10,7 @@ from driftwatch.domain.signal import RunStatus
 from driftwatch.queries import format as fmt
 from driftwatch.queries.catalogue import KnownModel, KnownReference, read_importance, read_reference
 from driftwatch.queries.incident import IncidentLine, list_incidents
-from driftwatch.queries.run import Run, newest_run
+from driftwatch.queries.run import ColumnResult, Run, newest_judged, newest_run
 from driftwatch.queries.status import Status, of_run, worst
 from driftwatch.storage.schema import alerts
 
@@ -35,6 +35,7 @@ class Standing:
         incidents: open ones, worst first.
         firing: worst open alert by column.
         run: the newest finished run, or None.
+        judged: the newest run that had enough rows to be judged, or None.
         reference: what it is compared with, or None before its first row.
         importance: by feature, shares of their sum; empty if unknown.
     """
@@ -48,24 +49,33 @@ class Standing:
     incidents: tuple[IncidentLine, ...]
     firing: dict[str, Status]
     run: Run | None
+    judged: Run | None
     reference: KnownReference | None
     importance: dict[str, float]
 
     @property
     def drifting(self) -> tuple[str, ...]:
-        """Features that drift: an open alert, or an alarm in the newest run."""
-        if self.run is None:
-            return ()
-        return tuple(
-            name
-            for name, result in self.run.columns.items()
-            if result.signal == "drift" and (result.status.firing or name in self.firing)
-        )
+        """Features at warning or critical in the newest judged window."""
+        return tuple(name for name, result in self._features.items() if result.status.firing)
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Features on watch in it: fading, or too small a difference to tell anyone."""
+        return tuple(name for name, result in self._features.items() if result.status is Status.WATCH)
 
     @property
     def n_features(self) -> int:
-        """How many features the newest run knew."""
-        return sum(1 for result in self.run.columns.values() if result.signal == "drift") if self.run else 0
+        """How many features were judged in it."""
+        return len(self._features)
+
+    @property
+    def _features(self) -> dict[str, ColumnResult]:
+        columns = self.judged.columns if self.judged is not None else {}
+        return {
+            name: result
+            for name, result in columns.items()
+            if result.signal == "drift" and result.times_threshold is not None
+        }
 
     @property
     def drifting_share(self) -> float | None:
@@ -94,6 +104,7 @@ def read_standing(conn: Connection, model: KnownModel, database_now: int) -> Sta
         incidents=tuple(open_incidents),
         firing=_firing(conn, model.id),
         run=run,
+        judged=newest_judged(conn, model.id),
         reference=reference,
         importance=read_importance(conn, model),
     )
@@ -127,7 +138,7 @@ def _judge_run(model: KnownModel, read_at: int, run: Run) -> tuple[Status, str, 
     watched = sorted(name for name, result in run.columns.items() if result.status in (Status.WATCH, Status.WARNING))
     if run.status is RunStatus.WARNING:
         return Status.WARNING, named(watched), run.start
-    return status, f"Watching {named(watched)}" if watched else "", None
+    return (Status.WATCH, f"Watching {named(watched)}", None) if watched else (status, "", None)
 
 
 def incident_reason(incident: IncidentLine) -> str:

@@ -2,16 +2,24 @@
 
 from driftwatch.domain.instant import DAY
 from driftwatch.queries import format as fmt
+from driftwatch.queries.run import ColumnResult
+from driftwatch.queries.span import Span
 from driftwatch.queries.standing import Standing
 from driftwatch.queries.status import Status
 
-__all__ = ["THRESHOLD", "as_of", "called", "seen", "unjudged"]
+__all__ = ["THRESHOLD", "WATCH", "as_of", "called", "judged_until", "seen", "unjudged", "watched"]
 
 THRESHOLD = (
     "Evidence of drift as a multiple of what raises an alarm: log p of the window over log p of the alarm threshold, "
     "at the most surprising time scale. 1× is where an alarm begins."
 )
 """What "× threshold" means."""
+
+WATCH = (
+    "◇ Watch tells nobody: a longer window is still off but its newest part is back to normal, "
+    "or the difference is too small to matter."
+)
+"""What the status watch means."""
 
 _METHODS = {
     "kolmogorov_smirnov": "Kolmogorov–Smirnov",
@@ -50,6 +58,29 @@ def seen(kind: str | None) -> str:
     return _KINDS.get(kind or "", (kind or "").replace("_", " "))
 
 
+def watched(result: ColumnResult, *, recovering: bool = False) -> str:
+    """Why a column is on watch, in a few words.
+
+    Args:
+        result: of its newest judged window.
+        recovering: its alert is still open.
+    """
+    if result.fading:
+        return "a longer window is still off, its newest part is back to normal"
+    if result.minor:
+        return "over the threshold, but the difference is too small to tell anyone"
+    if recovering:
+        return "its alert is open, the newest window is quiet"
+    return "it differs from the reference, short of an alarm"
+
+
+def judged_until(standing: Standing, span: Span) -> tuple[str, str]:
+    """The part of an evidence line that says where the verdicts end, if they end before the window does."""
+    if standing.run is None or standing.run.end >= span.end:
+        return "", ""
+    return "judged until", fmt.stamp(standing.run.end, standing.read_at)
+
+
 def as_of(standing: Standing) -> tuple[str, str]:
     """The end of an evidence line: the reader's clock, or where a replay stands."""
     if standing.model.replay:
@@ -65,7 +96,7 @@ def unjudged(standing: Standing) -> tuple[str, str]:
     if standing.run is not None and standing.status is Status.RUN_ERROR:
         return "The newest run failed", standing.run.error or "No reason was recorded."
     if reference is None or standing.run is not None:
-        return "No window was judged here", "Choose a longer window, or one that lies after the reference."
+        return _not_here(standing)
     if now < reference.end:
         day, days = (now - reference.start) // DAY + 1, -(-(reference.end - reference.start) // DAY)
         judged = f"Drift is judged from {fmt.stamp(reference.end, standing.read_at)} on."
@@ -73,3 +104,13 @@ def unjudged(standing: Standing) -> tuple[str, str]:
         return title, f"{judged} Traffic, latency and errors are shown already."
     ended = f"The reference ended {fmt.stamp(reference.end, standing.read_at)}."
     return "The first window is not judged yet", f"{ended} A running driftwatch serve judges each when it has closed."
+
+
+def _not_here(standing: Standing) -> tuple[str, str]:
+    run = standing.run
+    if run is None:
+        return "No window was judged here", "Choose a longer window."
+    newest = f"The newest window that was judged ended {fmt.stamp(run.end, standing.read_at)}"
+    if run.end > standing.now - 2 * standing.model.width:
+        return "Not judged yet", f"{newest}. A window is judged once rows after its end have come."
+    return "Not judged yet", f"{newest}; choose a longer window to see it."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from seeding import shared_url
+from seeding_daily import DAYS, ROWS_A_DAY, daily_url
 from streamlit.testing.v1 import AppTest
 
 from dashboards.charts.token import TOKENS
@@ -134,6 +135,52 @@ def test_a_deep_link_restores_model_column_and_window(monkeypatch: pytest.Monkey
     assert "Wasserstein, in reference sd" in said
 
 
+def test_a_model_of_days_opens_with_a_week_and_the_newest_verdict_not_with_low_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = opened(monkeypatch, daily_url(), PAGES[3], model="weekly-flights", column="temp")
+    said = words(app)
+    assert "Window 10 May 2013 00:00 – 17 May 2013 00:00 UTC" in said
+    assert "judged until 15 May 2013 00:00 UTC" in said
+    assert "◇ Watch" in said
+    assert "a longer window is still off, its newest part is back to normal" in said
+    assert "Windows over the threshold 2 of 5" in said
+    assert "Low data" not in said
+
+
+def test_what_is_not_judged_yet_is_not_called_low_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(monkeypatch, daily_url(), PAGES[3], model="weekly-flights", column="temp", window="24h")
+    said = words(app)
+    assert "Not judged yet" in said
+    assert "The newest window that was judged ended 15 May 2013 00:00 UTC" in said
+    assert "◇ Watch" in said
+    assert "Low data" not in said
+
+
+def test_a_fading_feature_is_on_watch_and_never_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(monkeypatch, daily_url(), PAGES[2], model="weekly-flights")
+    frame = app.dataframe[0].value
+    (temp,) = frame[frame["feature"] == "temp"].to_dict("records")
+    assert (temp["status"], temp["times"]) == (["◇ Watch"], "0.99×")
+    said = words(app)
+    assert "17 Apr 2013 00:00 – 17 May 2013 00:00 UTC" in said
+    assert "Features drifting 0 % 0 of 4, 1 watched" in said
+    assert "score, temp: a longer window is still off, its newest part is back to normal" in said
+
+
+def test_the_fleet_counts_what_drifts_in_the_newest_judged_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    hourly, daily = (opened(monkeypatch, url).dataframe[0].value for url in (shared_url(), daily_url()))
+    assert hourly["drifting"][0] == "50 %, 1 of 4"
+    assert daily["drifting"][0] == "0 of 4, 1 watched"
+    assert list(daily["traffic"][0]) == [ROWS_A_DAY] * DAYS
+
+
+def test_the_list_of_incidents_greys_what_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = opened(monkeypatch, daily_url(), PAGES[1]).dataframe[0].value
+    assert [status for (status,) in frame["status"]] == ["✓ Resolved"]
+    assert list(frame["severity"]) == ["Warning"]
+
+
 def test_the_address_follows_what_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(monkeypatch, shared_url(), PAGES[3], model="flights", column="temp")
     app.selectbox[1].set_value("carrier").run()
@@ -167,9 +214,12 @@ def test_an_incident_tells_what_happened_and_what_was_sent(monkeypatch: pytest.M
     assert app.title[0].value.replace("\\", "").startswith("Drift and prediction drift in flights")
     assert "its alarm threshold" in said
     assert "It is still open" in said
-    assert "smtp.example.org refused the connection" in said
+    assert "1 of 2 messages delivered" in said
     alerts, deliveries = (each.value for each in app.dataframe)
     assert alerts["alert"][0] == "temp"
+    assert alerts["first"][0] == "8 Apr 2013 02:00"
+    assert alerts["last"][0] == "9 Apr 2013 22:00"
+    assert [why for why in deliveries["why"] if why] == ["smtp.example.org refused the connection"]
     assert dict(zip(deliveries["to"], deliveries["state"], strict=True)) == {
         "ml-alerts": "delivered",
         "ops-mail": "given up",

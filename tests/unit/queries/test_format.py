@@ -70,3 +70,9 @@ def test_a_share_that_is_not_zero_is_never_written_as_zero(x: float) -> None:
 def test_counts_stay_short_and_grow_with_the_number(n: int) -> None:
     assert len(fmt.compact(n)) <= 6
     assert len(fmt.count(n)) <= 8
+
+
+@given(st.floats(0, 1000))
+def test_only_what_alarms_is_written_as_once_its_threshold(times: float) -> None:
+    text = fmt.effect(times)
+    assert (text == "> 10×" or float(text.removesuffix("×")) >= 1) == (times >= 1)

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from driftwatch.domain.instant import DAY, HOUR, from_iso
 from driftwatch.domain.signal import RunStatus, Severity
-from driftwatch.queries.model import thinned
+from driftwatch.queries.model import column_status, thinned
+from driftwatch.queries.run import ColumnResult
 from driftwatch.queries.series import Event, EventKind, collapse
-from driftwatch.queries.span import SPANS, span_of
+from driftwatch.queries.span import SPANS, default_span, span_of
 from driftwatch.queries.standing import named
 from driftwatch.queries.status import Status, of_run, of_severity, worst
 
@@ -72,3 +73,43 @@ def test_a_window_is_whole_buckets_and_holds_the_newest_row(name: str) -> None:
 def test_names_are_listed_up_to_three() -> None:
     assert named(["a"]) == "a"
     assert named(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("width", "windows", "at_least", "name"),
+    [
+        (HOUR, 7, "24h", "24h"),
+        (DAY, 7, "24h", "7d"),
+        (HOUR, 28, "7d", "7d"),
+        (DAY, 28, "7d", "30d"),
+        (DAY, 1000, "24h", "90d"),
+    ],
+)
+def test_the_first_window_of_a_page_holds_enough_judged_ones(
+    width: int, windows: int, at_least: str, name: str
+) -> None:
+    assert default_span(width, windows=windows, at_least=at_least) == name
+
+
+def said(status: Status, times: float | None) -> ColumnResult:
+    return ColumnResult("drift", "numeric", status, times, {}, 500, 9000, 0.0, 0.0, None, DAY, None, "")
+
+
+@given(st.floats(1, 100), st.sampled_from([Status.WARNING, Status.CRITICAL]))
+def test_an_open_alert_beside_an_alarm_shows_the_worse_of_the_two(times: float, fires: Status) -> None:
+    alarm = said(Status.WARNING, times)
+    assert column_status(alarm, alarm, fires) is fires
+    assert column_status(alarm, alarm, None) is Status.WARNING
+
+
+@given(st.floats(0, 0.99), st.sampled_from([Status.HEALTHY, Status.WATCH]))
+def test_an_open_alert_beside_a_quiet_window_is_a_watch(times: float, quiet: Status) -> None:
+    newest = said(quiet, times)
+    assert column_status(newest, newest, Status.CRITICAL) is Status.WATCH
+    assert column_status(newest, newest, None) is quiet
+
+
+def test_an_open_alert_stays_while_nothing_is_judged() -> None:
+    thin = said(Status.LOW_DATA, None)
+    assert column_status(thin, said(Status.WARNING, 3.0), Status.WARNING) is Status.WARNING
+    assert column_status(thin, said(Status.HEALTHY, 0.2), None) is Status.LOW_DATA
