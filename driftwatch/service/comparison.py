@@ -91,7 +91,7 @@ def _methods(methods: str | Sequence[str] | None) -> tuple[str, ...] | None:
     if methods is None:
         return None
     names = [name.strip() for name in methods.split(",")] if isinstance(methods, str) else list(methods)
-    return () if names == ["all"] else tuple(dict.fromkeys(measures.key(name) for name in names if name))
+    return () if "all" in names else tuple(dict.fromkeys(measures.key(name) for name in names if name))
 
 
 def _read(tables: tuple[pa.Table, pa.Table], spec: ModelSpec | None) -> tuple[list[ReadColumn], list[tuple[str, str]]]:
@@ -168,7 +168,9 @@ def _only_timestamp(tables: tuple[pa.Table, pa.Table]) -> str | None:
 
 def _measure(column: ReadColumn, wanted: tuple[str, ...] | None) -> tuple[MeasureResult, ...]:
     before, after = column.profiles
-    if before is None or after is None or column.kind is None or column.identifier or not column.comparable:
+    if before is None or after is None or column.kind is None or not column.comparable:
+        return ()
+    if column.identifier and wanted is None:  # measured where somebody asks for it; it never counts as drift
         return ()
     numeric = isinstance(before, NumericProfile) and isinstance(after, NumericProfile)
     usual = _NUMERIC if numeric else _CATEGORICAL

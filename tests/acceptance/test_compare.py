@@ -230,6 +230,16 @@ def test_ten_thousand_categories_are_an_identifier_or_compared_whole() -> None:
     identifier = compare({"c": [f"a{i}" for i in range(5000)]}, {"c": [f"b{i}" for i in range(5000)]})
     assert identifier.verdict == "no_drift"
     assert identifier.not_compared[0][0] == "c"
+    assert identifier.columns[0].measures == ()
+
+
+def test_all_methods_are_all_of_them_for_an_identifier_too_and_beside_other_names() -> None:
+    sides = {"c": [f"a{i}" for i in range(500)], "n": range(500)}, {"c": [f"b{i}" for i in range(500)], "n": range(500)}
+    for methods in ("all", "ks, all"):
+        comparison = compare(*sides, methods=methods)
+        assert comparison.verdict == "no_drift"
+        for name, kind in (("c", "categorical"), ("n", "numeric")):
+            assert [each.method for each in column(comparison, name).measures] == list(measures_of(kind))
 
 
 @pytest.mark.parametrize(
