@@ -101,9 +101,14 @@ def _find(conn: Connection, environment: str, name: str) -> ModelRow:
     model = registration.find_model(conn, environment, name)
     if model is not None:
         return model
-    known = [each.name for each in registration.list_models(conn) if each.environment == environment]
-    listed = f" Known: {', '.join(known[:20])}." if known else " No model has sent anything yet."
-    raise NotFoundError(f"there is no model {name!r} in {environment}.{nearest(name, known)}{listed}")
+    models = registration.list_models(conn)
+    known = [each.name for each in models if each.environment == environment]
+    elsewhere = sorted({each.environment for each in models if each.name == name})
+    if elsewhere:
+        told = f" It is in {', '.join(elsewhere)}: ask with ?environment={elsewhere[0]}."
+    else:
+        told = f" Known: {', '.join(known[:20])}." if known else f" No model has sent anything to {environment} yet."
+    raise NotFoundError(f"there is no model {name!r} in {environment}.{nearest(name, known)}{told}")
 
 
 def _iso(at: int | None) -> str | None:

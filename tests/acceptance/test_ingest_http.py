@@ -357,6 +357,13 @@ def test_reads(store: Store, client: ApiClient) -> None:
     assert "flights" in missing.json()["detail"]
 
 
+def test_a_model_of_another_environment_is_told_where_it_is(local_client: ApiClient) -> None:
+    local_client.post("/v1/batches", json=rows_body(environment="staging"))
+    assert "staging: ask with ?environment=staging" in local_client.get("/v1/models/flights").json()["detail"]
+    missing = local_client.get("/v1/models/boats").json()["detail"]
+    assert missing.endswith("No model has sent anything to production yet.")
+
+
 @pytest.mark.parametrize("address", ["team/flights", "team%2Fflights"])
 def test_a_model_whose_name_holds_a_slash_is_read_like_any_other(local_client: ApiClient, address: str) -> None:
     local_client.post("/v1/batches", json=rows_body(model="team/flights"))
