@@ -90,14 +90,15 @@ def _names(
 ) -> list[alt.Chart]:
     """The column where each stretch of its alarms begins, as far as the words have room: inside, off the threshold."""
     places: dict[tuple[bool, bool], list[Row]] = {}
-    free, before = domain[0], ""
+    free, before = {True: domain[0], False: domain[0]}, ""
     for point, row in zip(points, drawn, strict=True):
         column = point.column if point.status.firing else ""
         room = int(_LABEL_SHARE * (len(column) + 2) * (domain[1] - domain[0]))
         rightwards = point.end + room <= domain[1]
-        if column and column != before and (point.end if rightwards else point.end - room) >= free:
-            places.setdefault((rightwards, row["v"] > _NEAR_THRESHOLD), []).append(row)
-            free = point.end + room
+        below = (row["v"] or 0) > _NEAR_THRESHOLD
+        if column and column != before and (point.end if rightwards else point.end - room) >= free[below]:
+            places.setdefault((rightwards, below), []).append(row)
+            free[below] = point.end + room
         before = column
     return [
         alt.Chart(rows(group))

@@ -102,14 +102,15 @@ def _detail(detail: IncidentDetail) -> None:
 
 def _evidence(detail: IncidentDetail) -> None:
     line = detail.line
-    since = min((alert.since for alert in detail.alerts), default=line.opened_at)
-    parts = [("opened", fmt.stamp(line.opened_at)), ("first alarming window from", fmt.stamp(since))]
+    parts = [("opened", fmt.stamp(line.opened_at))]
+    if detail.alerts:
+        parts.append(("newest alarm", fmt.stamp(max(alert.last_fired_at for alert in detail.alerts))))
     if line.resolved_at is not None:
         parts.append(("resolved", fmt.stamp(line.resolved_at)))
         parts.append(("lasted", fmt.age_in_two(line.resolved_at - line.opened_at)))
     elif detail.data_at is not None and detail.data_at > line.opened_at:
         parts.append(("open for", fmt.age_in_two(detail.data_at - line.opened_at)))
-    evidence([*parts, ("", fmt.plural(len(detail.alerts), "alert"))])
+    evidence([*parts, ("", fmt.plural(line.n_alerts, "alert"))])
 
 
 def _what_happened(detail: IncidentDetail, key: str) -> None:
@@ -134,6 +135,8 @@ def _what_happened(detail: IncidentDetail, key: str) -> None:
 def _story(detail: IncidentDetail) -> str:
     """What fired, how far, and how it stands: three sentences of HTML."""
     sentences = [_sentence(alert) for alert in detail.alerts[:_TOLD]]
+    if not sentences:
+        sentences.append(f"{html.escape(incident_reason(detail.line))}.")
     rest = detail.alerts[_TOLD:]
     if rest:
         columns = list(dict.fromkeys(_name(alert) for alert in rest))
@@ -182,7 +185,7 @@ def _alerts(detail: IncidentDetail, key: str) -> None:
         fields: dict[str, Field] = {
             "status": ([[RESOLVED if alert.state == "resolved" else alert.status.label] for alert in alerts], chips()),
             "alert": ([_name(alert) for alert in alerts], words("Alert")),
-            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen", width=170)),
+            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen", width=190)),
             "times": ([fmt.effect(alert.times_threshold) for alert in alerts], right("× threshold")),
             "size": ([fmt.distance(alert.size) if alert.effect else "–" for alert in alerts], effect),
             "n": ([fmt.compact(alert.n) for alert in alerts], right("n")),

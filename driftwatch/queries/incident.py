@@ -42,7 +42,7 @@ class IncidentLine:
         opened_at: microseconds UTC, on the clock of the windows.
         resolved_at: None while it is open.
         reason: what ended it, or "".
-        n_alerts: how many alerts it has.
+        n_alerts: how many alerts it has had; one that came back later belongs to the newer incident too.
     """
 
     id: str
@@ -228,9 +228,12 @@ def read_incident(store: Store, incident_id: str) -> IncidentDetail | None:
 
 def _lines() -> Select[Any]:
     counted = (
-        select(alerts.c.incident_id, func.count().label("n_alerts"))
-        .where(alerts.c.incident_id.is_not(None))
-        .group_by(alerts.c.incident_id)
+        select(
+            alert_transitions.c.incident_id,
+            func.count(alert_transitions.c.alert_id.distinct()).label("n_alerts"),
+        )
+        .where(alert_transitions.c.incident_id.is_not(None))
+        .group_by(alert_transitions.c.incident_id)
         .subquery()
     )
     return (

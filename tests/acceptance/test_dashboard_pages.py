@@ -1,7 +1,9 @@
 """Each page, in each state, as Streamlit's own test runner sees it: right words, no exception, nothing invented."""
 
 import re
+import sqlite3
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -175,6 +177,26 @@ def test_the_fleet_counts_what_drifts_in_the_newest_judged_window(monkeypatch: p
     assert list(daily["traffic"][0]) == [ROWS_A_DAY] * DAYS
 
 
+def test_an_incident_whose_alert_has_moved_on_still_says_what_it_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved.db"
+    with (
+        closing(sqlite3.connect(daily_url().removeprefix("sqlite:///"))) as held,
+        closing(sqlite3.connect(moved)) as copy,
+    ):
+        held.backup(copy)
+        (incident_id,) = copy.execute("select id from incidents").fetchone()
+        copy.execute("update alerts set incident_id = null")
+        copy.commit()
+    app = opened(monkeypatch, f"sqlite:///{moved}", PAGES[1], incident=incident_id)
+    said = words(app)
+    assert "Drift and prediction drift" in said
+    assert "newest alarm" not in said
+    assert "0 alerts" not in said
+    assert "No alert is recorded" in said
+
+
 def test_the_list_of_incidents_greys_what_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = opened(monkeypatch, daily_url(), PAGES[1]).dataframe[0].value
     assert [status for (status,) in frame["status"]] == ["✓ Resolved"]
@@ -214,12 +236,13 @@ def test_an_incident_tells_what_happened_and_what_was_sent(monkeypatch: pytest.M
     assert app.title[0].value.replace("\\", "").startswith("Drift and prediction drift in flights")
     assert "its alarm threshold" in said
     assert "It is still open" in said
+    assert "opened 8 Apr 2013 02:00 UTC · newest alarm 9 Apr 2013 22:00 UTC" in said
     assert "1 of 2 messages delivered" in said
     alerts, deliveries = (each.value for each in app.dataframe)
     assert alerts["alert"][0] == "temp"
     assert alerts["first"][0] == "8 Apr 2013 02:00"
     assert alerts["last"][0] == "9 Apr 2013 22:00"
-    assert [why for why in deliveries["why"] if why] == ["smtp.example.org refused the connection"]
+    assert list(deliveries["why"].dropna()) == ["smtp.example.org refused the connection"]
     assert dict(zip(deliveries["to"], deliveries["state"], strict=True)) == {
         "ml-alerts": "delivered",
         "ops-mail": "given up",
