@@ -185,7 +185,7 @@ def _alerts(detail: IncidentDetail, key: str) -> None:
         fields: dict[str, Field] = {
             "status": ([[RESOLVED if alert.state == "resolved" else alert.status.label] for alert in alerts], chips()),
             "alert": ([_name(alert) for alert in alerts], words("Alert")),
-            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen", width=190)),
+            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen", width=200)),
             "times": ([fmt.effect(alert.times_threshold) for alert in alerts], right("× threshold")),
             "size": ([fmt.distance(alert.size) if alert.effect else "–" for alert in alerts], effect),
             "n": ([fmt.compact(alert.n) for alert in alerts], right("n")),

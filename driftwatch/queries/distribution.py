@@ -27,6 +27,7 @@ __all__ = [
 
 _MOST_BINS = 60
 _USUAL_BINS = 36
+_LARGEST = float(np.finfo(np.float64).max)
 _SHOWN = (0.005, 0.995)
 _LOG_FROM = 20.0  # reference p99 / p50
 _MOST_CATEGORIES = 15
@@ -242,13 +243,16 @@ def _display_edges(profiles: Sequence[NumericProfile], codec: NumericCodec) -> t
 
 def _even_edges(low: float, high: float) -> NDArray[np.float64]:
     """Edges at round numbers, about 36 bins from `low` to `high`."""
-    raw = (high - low) / _USUAL_BINS
+    raw = high / _USUAL_BINS - low / _USUAL_BINS  # the difference itself may be beyond the largest float
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(nice * power for nice in _STEPS if nice * power >= raw * 0.999)
     first, last = math.floor(low / step), math.ceil(high / step)
     if last - first > _MOST_BINS or last - first < 1:
-        return np.linspace(low, high, _USUAL_BINS + 1, dtype=np.float64)
-    return np.arange(first, last + 1, dtype=np.float64) * step
+        part = np.linspace(0.0, 1.0, _USUAL_BINS + 1)
+        return low * (1.0 - part) + high * part
+    with np.errstate(over="ignore"):
+        edges = np.arange(first, last + 1, dtype=np.float64) * step
+    return np.clip(edges, -_LARGEST, _LARGEST)
 
 
 def _steps_of_atoms(profiles: Sequence[NumericProfile], codec: NumericCodec) -> NDArray[np.float64] | None:

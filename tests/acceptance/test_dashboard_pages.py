@@ -1,11 +1,13 @@
 """Each page, in each state, as Streamlit's own test runner sees it: right words, no exception, nothing invented."""
 
+import json
 import re
 import sqlite3
 import tomllib
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow.ipc
 import pytest
 from seeding import shared_url
 from seeding_daily import DAYS, ROWS_A_DAY, daily_url
@@ -168,6 +170,29 @@ def test_a_fading_feature_is_on_watch_and_never_healthy(monkeypatch: pytest.Monk
     assert "17 Apr 2013 00:00 – 17 May 2013 00:00 UTC" in said
     assert "Features drifting 0 % 0 of 4, 1 watched" in said
     assert "score, temp: a longer window is still off, its newest part is back to normal" in said
+
+
+def drawn_texts(app: AppTest, place: int, field: str) -> list[str]:
+    """The words that a chart writes from that field, in order."""
+    chart = app.get("vega_lite_chart")[place].proto
+    held = {each.name: pyarrow.ipc.open_stream(each.data.data).read_all() for each in chart.datasets}
+    return [
+        str(text)
+        for layer in json.loads(chart.spec)["layer"]
+        if layer["mark"]["type"] == "text" and layer["encoding"]["text"]["field"] == field
+        for text in held[layer["data"]["name"]][field].to_pylist()
+    ]
+
+
+def test_the_chart_names_the_column_where_its_alarms_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(monkeypatch, daily_url(), PAGES[2], model="weekly-flights")
+    assert drawn_texts(app, 0, "column") == ["temp"]
+
+
+def test_the_chart_says_what_is_not_judged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(monkeypatch, daily_url(), PAGES[3], model="weekly-flights", column="temp")
+    history = len(app.get("vega_lite_chart")) - 1
+    assert "not judged yet" in drawn_texts(app, history, "text")
 
 
 def test_the_fleet_counts_what_drifts_in_the_newest_judged_window(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,3 +155,13 @@ def test_whole_numbers_get_one_bin_a_value_before_the_column_has_a_codec_too() -
     assert histogram is not None
     assert len(histogram.bins) == 24
     assert {round(each.current or 0, 6) for each in histogram.bins} == {round(1 / 24, 6)}
+
+
+def test_a_column_that_spans_all_floats_is_drawn() -> None:
+    values = np.linspace(-1.0, 1.0, 600) * 1.7e308
+    codec = build_codec(values)
+    profile = profile_numeric(values, codec)
+    histogram = compare_histograms(profile, profile, codec)
+    assert histogram is not None
+    assert all(np.isfinite([each.x0, each.x1]).all() for each in histogram.bins)
+    assert sum(each.current or 0.0 for each in histogram.bins) == pytest.approx(1.0)
