@@ -38,6 +38,8 @@ def register(app: typer.Typer) -> None:
             return
         for change in changes:
             print(f"{_SIGNS[change.verb]} {change.kind} {change.name}: {change.verb}")
+            if change.unused:
+                print(f"  kept, but nothing acts on it in this release: {', '.join(change.unused)}")
 
 
 def _user() -> str:

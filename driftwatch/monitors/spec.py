@@ -100,6 +100,20 @@ class ModelSpec:
         """The model's time zone."""
         return ZoneInfo(self.timezone)
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Declared keys that are kept, and that the service of this release does not act on."""
+        declared = {
+            "protected": self.protected,
+            "constraints": self.constraints,
+            "costs": self.costs,
+            "decision_threshold": self.decision_threshold is not None,
+            "columns.decision": self.columns.decision,
+            "columns.query_id": self.columns.query_id,
+            "reference.file": self.reference is not None and self.reference.file,
+        }
+        return tuple(key for key, value in declared.items() if value)
+
     def to_dict(self) -> dict[str, Any]:
         """The declaration as a JSON-safe map that :func:`parse_model_spec` reads back to an equal value."""
         document: dict[str, Any] = {

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from driftwatch import __version__
 from driftwatch.config import Settings
+from driftwatch.domain.instant import to_iso
 from driftwatch.errors import DriftwatchError
 from driftwatch.service import api_document, metering, model_view
 from driftwatch.service.access import Caller, Gate
@@ -168,7 +169,7 @@ def _add_operations(app: FastAPI, api: Api) -> None:
             raise Refusal(503, "shutting down", headers={"Retry-After": "2"})
         with anyio.fail_after(5):
             now = await to_thread.run_sync(_store_now, api.store)
-        return _json({"status": "ok", "store": str(api.store), "now": now})
+        return _json({"status": "ok", "store": str(api.store), "now": to_iso(now)})
 
     @app.get("/metrics", summary="For Prometheus", tags=["operation"])
     async def metrics(request: Request) -> Response:

@@ -26,15 +26,17 @@ class Change:
         kind: model or receiver.
         name: of the object.
         verb: created, changed or unchanged.
+        unused: declared keys that this release stores and does not act on.
     """
 
     kind: str
     name: str
     verb: str
+    unused: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         """As ``apply --json`` prints it."""
-        return {"kind": self.kind, "name": self.name, "verb": self.verb}
+        return {"kind": self.kind, "name": self.name, "verb": self.verb, "unused": list(self.unused)}
 
 
 def apply_documents(store: Store, documents: Sequence[Mapping[str, Any]], *, actor: str) -> list[Change]:
@@ -87,7 +89,7 @@ def _apply(conn: Connection, spec: ModelSpec | ReceiverSpec, *, actor: str, now:
         audit.append_event(
             conn, at=now, actor=actor, verb=verb, subject=f"{kind}/{name}", before=old, after=spec.to_dict()
         )
-    return Change(kind, name, verb)
+    return Change(kind, name, verb, () if isinstance(spec, ReceiverSpec) else spec.unused)
 
 
 def _verb(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:

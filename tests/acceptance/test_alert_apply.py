@@ -160,4 +160,4 @@ def test_applying_is_one_transaction(store: Store) -> None:
     with store.read() as conn:
         assert registration.list_models(conn) == []
     (change,) = apply_documents(store, documents[:1], actor="test")
-    assert change.to_dict() == {"kind": "model", "name": "production/a", "verb": "created"}
+    assert change.to_dict() == {"kind": "model", "name": "production/a", "verb": "created", "unused": []}

@@ -213,15 +213,17 @@ def test_a_document_that_is_no_map_is_refused(whole: Any) -> None:
         parse_model_spec(whole)
 
 
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+ANYTHING: st.SearchStrategy[Any] = st.deferred(
+    lambda: SCALAR | st.lists(ANYTHING, max_size=3) | st.dictionaries(st.text(max_size=5), ANYTHING, max_size=3)
+)
+
+
 @given(
     st.dictionaries(
         st.sampled_from(["model", "task", "columns", "features", "bucket", "reference", "exclude", "version", "costs"])
         | st.text(max_size=5),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-            max_leaves=5,
-        ),
+        ANYTHING,
         max_size=5,
     )
 )
@@ -231,3 +233,12 @@ def test_any_other_document_is_a_spec_error_and_nothing_else(anything: dict[str,
     except SpecError:
         return
     assert parse_model_spec(spec.to_dict()) == spec
+
+
+def test_keys_that_nothing_acts_on_yet_are_named() -> None:
+    plain = parse_model_spec(document())
+    assert plain.unused == ()
+    spec = parse_model_spec(
+        document(constraints=[{"column": "adr", "not_null": True}], reference={"file": "train.parquet"})
+    )
+    assert spec.unused == ("constraints", "reference.file")

@@ -190,10 +190,9 @@ def test_a_column_keeps_its_kind_in_a_frame_without_a_value(new_client: NewClien
     assert [frame.features["x"].kind for frame in client.transport.frames] == ["numeric", "numeric"]
 
 
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.dates() | st.decimals(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.integers(), inner, max_size=3),
-    max_leaves=8,
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.dates() | st.decimals()
+ANYTHING: st.SearchStrategy[Any] = st.deferred(
+    lambda: SCALAR | st.lists(ANYTHING, max_size=3) | st.dictionaries(st.text() | st.integers(), ANYTHING, max_size=3)
 )
 
 
