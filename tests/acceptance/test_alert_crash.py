@@ -25,6 +25,8 @@ WORKER = """
 import sys
 from driftwatch.service.tick import Ticker
 from driftwatch.storage.store import Store
+
+pytestmark = pytest.mark.slow
 with Store.open(sys.argv[1]) as store:
     worker = Ticker(store, public_url="http://127.0.0.1:8301", lease_seconds=1.0)
     while True:

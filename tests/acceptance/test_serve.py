@@ -23,6 +23,8 @@ from driftwatch.storage.batch import find_receipt
 from driftwatch.storage.store import Store
 from driftwatch.wire import CONTENT_TYPE, Frame
 
+pytestmark = pytest.mark.slow
+
 FRAME = {"Content-Type": CONTENT_TYPE}
 
 
