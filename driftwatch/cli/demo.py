@@ -11,6 +11,8 @@ import typer
 
 __all__ = ["register"]
 
+_ENDINGS = (signal.SIGINT, signal.SIGTERM)
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -34,7 +36,8 @@ def register(app: typer.Typer) -> None:
         from driftwatch.demo.show import show_report
 
         console = Console(stderr=as_json, highlight=False)
-        signal.signal(signal.SIGTERM, _interrupt)  # whoever ends us ends everything that we started
+        for each in _ENDINGS:  # a shell's background job ignores SIGINT unless it asks for it
+            signal.signal(each, _interrupt)
         try:
             with run_demo(console, share=share, dashboard=not leave) as report:
                 if not as_json:
@@ -52,6 +55,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """End everything that was started, once: an impatient second Ctrl-C must not leave half of it behind."""
+    for each in _ENDINGS:
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

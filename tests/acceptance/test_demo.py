@@ -71,6 +71,7 @@ def test_ctrl_c_ends_everything_that_it_started(tmp_path: Path, ending: signal.S
         assert process.poll() is None
         time.sleep(0.1)
     process.send_signal(ending)
+    process.send_signal(ending)  # impatience changes nothing
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "Traceback" not in out + err
