@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from acceptance.alert_world import World
 from sqlalchemy import func, select
 
 from driftwatch.service.tick import Ticker
 from driftwatch.storage.schema import alert_transitions, findings, monitor_runs, notifications
 from driftwatch.storage.store import Store
+
+pytestmark = pytest.mark.slow
 
 WEEKS = 14 * 24
 WINDOWS = 260
@@ -26,7 +29,6 @@ import sys
 from driftwatch.service.tick import Ticker
 from driftwatch.storage.store import Store
 
-pytestmark = pytest.mark.slow
 with Store.open(sys.argv[1]) as store:
     worker = Ticker(store, public_url="http://127.0.0.1:8301", lease_seconds=1.0)
     while True:
