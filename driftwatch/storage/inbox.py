@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, func, select
 from driftwatch.storage.schema import inbox
 from driftwatch.storage.upsert import insert
 
-__all__ = ["InboxRow", "append", "count_inbox", "oldest_at", "take"]
+__all__ = ["InboxRow", "append", "count_inbox", "take"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,3 @@ def take(conn: Connection, *, limit: int = 1) -> list[InboxRow]:
 def count_inbox(conn: Connection) -> int:
     """How many frames wait."""
     return int(conn.execute(select(func.count()).select_from(inbox)).scalar_one())
-
-
-def oldest_at(conn: Connection) -> int | None:
-    """When the frame that has waited longest came, or None if none waits."""
-    return conn.execute(select(func.min(inbox.c.received_at))).scalar()

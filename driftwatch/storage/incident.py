@@ -10,7 +10,6 @@ from driftwatch.storage.schema import incident_books, incidents
 from driftwatch.storage.upsert import insert
 
 __all__ = [
-    "acknowledge_incident",
     "find_incident",
     "list_incidents",
     "put_incident",
@@ -60,16 +59,6 @@ def list_incidents(
     if is_open is not None:
         statement = statement.where(incidents.c.state == ("open" if is_open else "resolved"))
     return [Incident.from_dict(details) for (details,) in conn.execute(statement)]
-
-
-def acknowledge_incident(conn: Connection, incident_id: str, *, by: str, at: int) -> bool:
-    """Note that somebody is on it; False if there is no such open incident, or somebody was first."""
-    noted = conn.execute(
-        update(incidents)
-        .where(incidents.c.id == incident_id, incidents.c.state == "open", incidents.c.acknowledged_at.is_(None))
-        .values(acknowledged_at=at, acknowledged_by=by)
-    )
-    return noted.rowcount == 1
 
 
 def read_book(conn: Connection, model_id: int, deployment: str) -> tuple[dict[str, Any] | None, int]:

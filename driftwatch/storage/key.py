@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from driftwatch.storage.schema import api_keys
 
-__all__ = ["KeyRow", "find_key", "insert_key", "list_keys", "revoke_key", "touch_key"]
+__all__ = ["KeyRow", "find_key", "insert_key", "list_keys", "revoke_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,6 @@ def find_key(conn: Connection, prefix: str) -> KeyRow | None:
         select(*_COLUMNS).where(api_keys.c.prefix == prefix, api_keys.c.revoked_at.is_(None))
     ).one_or_none()
     return None if row is None else KeyRow(*row)
-
-
-def touch_key(conn: Connection, key_id: int, *, at: int, n: int = 1) -> None:
-    """Note that a key was used `n` times."""
-    conn.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=at, n_used=api_keys.c.n_used + n))
 
 
 def revoke_key(conn: Connection, prefix: str, *, at: int) -> bool:

@@ -14,11 +14,9 @@ from driftwatch.storage.upsert import insert
 
 __all__ = [
     "MonitorRow",
-    "disable_monitor",
     "find_model",
     "find_monitor",
     "hash_of",
-    "list_monitors",
     "lock_monitor",
     "put_monitor",
 ]
@@ -75,16 +73,6 @@ def _need(conn: Connection, model_id: int, name: str) -> MonitorRow:
     return found
 
 
-def list_monitors(conn: Connection, *, model_id: int | None = None, enabled: bool | None = None) -> list[MonitorRow]:
-    """Monitors by model and name, of one model or of all, enabled, disabled or both."""
-    statement = select(*_COLUMNS).order_by(monitors.c.model_id, monitors.c.name)
-    if model_id is not None:
-        statement = statement.where(monitors.c.model_id == model_id)
-    if enabled is not None:
-        statement = statement.where(monitors.c.enabled.is_(enabled))
-    return [MonitorRow(*row) for row in conn.execute(statement)]
-
-
 def find_model(conn: Connection, monitor_id: int) -> ModelRow | None:
     """The model that a monitor watches, or None."""
     row = conn.execute(
@@ -96,8 +84,3 @@ def find_model(conn: Connection, monitor_id: int) -> ModelRow | None:
 def lock_monitor(conn: Connection, monitor_id: int) -> None:
     """Let nobody else say what is due for this monitor until the transaction ends."""
     conn.execute(select(monitors.c.id).where(monitors.c.id == monitor_id).with_for_update())
-
-
-def disable_monitor(conn: Connection, monitor_id: int, *, at: int) -> None:
-    """Evaluate it no more; its runs stay."""
-    conn.execute(update(monitors).where(monitors.c.id == monitor_id).values(enabled=False, changed_at=at))

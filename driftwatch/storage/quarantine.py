@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from driftwatch.storage.scalar import clean
 from driftwatch.storage.schema import quarantine
 
-__all__ = ["HeldRow", "count_held", "hold", "list_held", "mark_held"]
+__all__ = ["HeldRow", "count_held", "hold", "list_held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,3 @@ def count_held(conn: Connection, environment: str, model: str, *, since: int = 0
         .order_by(quarantine.c.reason)
     )
     return {reason: int(n) for reason, n in rows}
-
-
-def mark_held(conn: Connection, ids: Sequence[int], state: str) -> None:
-    """Say what became of held rows: ``"retried"`` or ``"discarded"``."""
-    conn.execute(update(quarantine).where(quarantine.c.id.in_(ids)).values(state=state))

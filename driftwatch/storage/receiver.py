@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from driftwatch.storage.schema import receivers
 from driftwatch.storage.upsert import insert
 
-__all__ = ["ReceiverRow", "find_receiver", "list_receivers", "put_receiver", "remove_receiver"]
+__all__ = ["ReceiverRow", "find_receiver", "list_receivers", "put_receiver"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,3 @@ def list_receivers(conn: Connection, *, enabled: bool | None = None) -> list[Rec
     if enabled is not None:
         statement = statement.where(receivers.c.enabled.is_(enabled))
     return [ReceiverRow(*row) for row in conn.execute(statement)]
-
-
-def remove_receiver(conn: Connection, name: str) -> bool:
-    """Forget a receiver that never had a message; False if there is none of that name."""
-    return conn.execute(delete(receivers).where(receivers.c.name == name)).rowcount == 1

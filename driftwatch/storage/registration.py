@@ -28,7 +28,6 @@ __all__ = [
     "list_versions",
     "read_codecs",
     "read_features",
-    "set_importance",
     "set_spec",
 ]
 
@@ -110,16 +109,6 @@ def read_features(conn: Connection, version_id: int) -> dict[str, FeatureRow]:
         .order_by(features.c.name)
     )
     return {row.name: FeatureRow(row.name, row.kind, row.importance, row.tags) for row in rows}
-
-
-def set_importance(conn: Connection, version_id: int, importance: Mapping[str, float]) -> None:
-    """Store how much each feature matters to the model; names that are not registered are left out."""
-    for name, share in sorted(importance.items()):
-        conn.execute(
-            update(features)
-            .where(features.c.version_id == version_id, features.c.name == name)
-            .values(importance=float(share))
-        )
 
 
 def ensure_codec(conn: Connection, model_id: int, column: str, payload: bytes, *, at: int = 0) -> bytes:

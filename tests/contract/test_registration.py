@@ -129,10 +129,9 @@ def test_a_feature_keeps_its_first_kind(store: Store) -> None:
             "b": "text",
         }
         assert registration.ensure_features(conn, version_id, {}) == {}
-        registration.set_importance(conn, version_id, {"a": 0.4, "unknown": 0.1})
         rows = registration.read_features(conn, version_id)
     assert {name: (row.kind, row.importance) for name, row in rows.items()} == {
-        "a": ("numeric", 0.4),
+        "a": ("numeric", None),
         "b": ("text", None),
         "select": ("boolean", None),
     }

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from driftwatch.domain.instant import SECOND
-from driftwatch.storage import audit, heartbeat, key, lease, marker, registration
+from driftwatch.storage import audit, heartbeat, key, lease
 from driftwatch.storage.store import Store
 
 
@@ -48,10 +48,8 @@ def test_a_key_opens_until_it_is_revoked(store: Store) -> None:
         key_id = key.insert_key(conn, prefix="dw_abc", secret_hash="hash", name="ci", role="writer", at=1)
         found = key.find_key(conn, "dw_abc")
         assert found is not None
-        assert (found.id, found.role, found.n_used) == (key_id, "writer", 0)
-        key.touch_key(conn, key_id, at=5, n=3)
-        key.touch_key(conn, key_id, at=6)
-        assert [(row.last_used_at, row.n_used) for row in key.list_keys(conn)] == [(6, 4)]
+        assert (found.id, found.role) == (key_id, "writer")
+        assert [row.name for row in key.list_keys(conn)] == ["ci"]
         assert key.revoke_key(conn, "dw_abc", at=7)
         assert not key.revoke_key(conn, "dw_abc", at=8)
         assert key.find_key(conn, "dw_abc") is None
@@ -68,20 +66,3 @@ def test_the_audit_log_is_read_newest_first(store: Store) -> None:
         (row,) = audit.list_events(conn, subject="model flights")
         assert (row.verb, row.state_before, row.state_after) == ("apply", None, {"bucket": "1h"})
         assert len(audit.list_events(conn, limit=1)) == 1
-
-
-def test_marks_are_read_by_time(store: Store) -> None:
-    with store.begin() as conn:
-        model_id = registration.ensure_model(conn, "production", "flights", at=1)
-        version_id = registration.ensure_version(conn, model_id, "2", at=1)
-        for at in (20, 10, 30):
-            marker.insert_deployment(
-                conn, model_id, at=at, version_id=version_id, role="champion", details={"by": "ci"}
-            )
-            marker.insert_annotation(conn, model_id, start_at=at, end_at=at + 1, note=f"note {at}", at=40)
-        deployments = marker.list_deployments(conn, model_id, 10, 30)
-        assert [(row.deployed_at, row.version_id, row.details) for row in deployments] == [
-            (10, version_id, {"by": "ci"}),
-            (20, version_id, {"by": "ci"}),
-        ]
-        assert [row.note for row in marker.list_annotations(conn, model_id, 20, 31)] == ["note 20", "note 30"]

@@ -1,6 +1,7 @@
 """Windows are judged the same one at a time or all at once, and every column says how far it has moved."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from driftwatch.domain.instant import DAY, HOUR, from_iso
 from driftwatch.domain.signal import RunStatus, Severity, Signal
 from driftwatch.errors import DataError
-from driftwatch.monitors.baseline import WindowResult
-from driftwatch.monitors.drift import DriftBaseline, judge_drift, read_history
+from driftwatch.monitors.alignment import Alignment
+from driftwatch.monitors.baseline import DriftBaseline, WindowResult
+from driftwatch.monitors.history import History
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, Column, NumericColumn, profile_rows
 from driftwatch.profiles.codec import build_codec
@@ -54,8 +56,21 @@ def spec(**changes: Any) -> ModelSpec:
     return parse_model_spec({"model": "m", "columns": {"timestamp": "ts"}, "bucket": "1d"} | changes)
 
 
-def judge(made: dict[int, BucketProfile], **changes: Any) -> list[WindowResult]:
-    return judge_drift(made, CODECS, spec(**changes), REFERENCE, WINDOWS)
+def read_history(made: dict[int, BucketProfile], reference: tuple[int, int] = REFERENCE, **changes: Any) -> History:
+    declared = spec(**changes)
+    return History(Alignment.of(declared, reference[0]), CODECS, exclude=declared.exclude).add_all(made.items())
+
+
+def judge(
+    made: dict[int, BucketProfile],
+    windows: Sequence[int] = WINDOWS,
+    *,
+    reference: tuple[int, int] = REFERENCE,
+    at: int | None = None,
+    **changes: Any,
+) -> list[WindowResult]:
+    history = read_history(made, reference, **changes)
+    return DriftBaseline.fit(history, spec(**changes), reference).judge(history, windows, at=at)
 
 
 def alarmed(results: list[WindowResult]) -> set[tuple[str | None, str, Signal]]:
@@ -65,7 +80,7 @@ def alarmed(results: list[WindowResult]) -> set[tuple[str | None, str, Signal]]:
 def test_one_window_at_a_time_is_the_same_as_all_at_once() -> None:
     made = buckets()
     together = judge(made)
-    history = read_history({start: made[start] for start in made if start < REFERENCE[1]}, CODECS, spec(), REFERENCE)
+    history = read_history({start: made[start] for start in made if start < REFERENCE[1]})
     baseline = DriftBaseline.fit(history, spec(), REFERENCE)
     alone = []
     for window in WINDOWS:
@@ -77,7 +92,7 @@ def test_one_window_at_a_time_is_the_same_as_all_at_once() -> None:
 
 def test_the_baseline_looks_at_nothing_after_the_reference() -> None:
     made = buckets()
-    whole = read_history(made, CODECS, spec(), REFERENCE)
+    whole = read_history(made)
     baseline = DriftBaseline.fit(whole, spec(), REFERENCE)
     assert baseline.judge(whole, WINDOWS) == judge(made)
     assert (baseline.rows, baseline.reference) == (28 * ROWS, REFERENCE)
@@ -105,7 +120,7 @@ def test_every_column_of_every_window_has_its_effects() -> None:
 
 def test_the_verdict_is_known_when_the_window_closes_or_when_the_caller_says() -> None:
     made = buckets()
-    late = judge_drift(made, CODECS, spec(), REFERENCE, WINDOWS, at=START + 100 * DAY)
+    late = judge(made, at=START + 100 * DAY)
     assert {f.at - f.window_end for r in judge(made) for f in r.findings} == {0}
     assert {f.at for r in late for f in r.findings} == {START + 100 * DAY}
 
@@ -177,8 +192,8 @@ def test_windows_without_rows_have_no_verdict() -> None:
 
 def test_a_reference_without_rows_is_refused() -> None:
     with pytest.raises(DataError, match="holds no row"):
-        judge_drift(buckets(), CODECS, spec(), (START - 10 * DAY, START - DAY), WINDOWS)
+        judge(buckets(), reference=(START - 10 * DAY, START - DAY))
 
 
 def test_windows_of_the_reference_are_passed_over() -> None:
-    assert judge_drift(buckets(), CODECS, spec(), REFERENCE, [START, START + HOUR]) == []
+    assert judge(buckets(), [START, START + HOUR]) == []
