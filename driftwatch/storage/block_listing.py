@@ -1,4 +1,4 @@
-"""Which feature blocks there are, without their payloads: for samples of a model's past, and for compaction."""
+"""Which feature blocks there are, and whose rows are in them, without payloads: for samples and for compaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from driftwatch.storage.block import Block
-from driftwatch.storage.schema import feature_blocks
+from driftwatch.storage.schema import batch_blocks, feature_blocks
 
-__all__ = ["BlockRef", "list_blocks", "list_small_days", "read_block"]
+__all__ = ["BatchPlace", "BlockRef", "list_blocks", "list_places", "list_small_days", "read_block"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,25 @@ class BlockRef:
     day: int
     first_at: int
     last_at: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlace:
+    """Where the features of a batch's rows of one UTC day are: in the order of the batch, repeated ids too.
+
+    Attributes:
+        batch_id: the batch.
+        day: whole days since 1970, UTC.
+        block_id: 16 bytes.
+        block_offset: place of the first of them in the block.
+        n: rows.
+    """
+
+    batch_id: str
+    day: int
+    block_id: bytes
+    block_offset: int
     n: int
 
 
@@ -57,3 +76,22 @@ def read_block(conn: Connection, reference: BlockRef) -> Block | None:
         select(*_BLOCK).where(feature_blocks.c.id == reference.id, feature_blocks.c.day == reference.day)
     ).one_or_none()
     return None if row is None else Block(*row)
+
+
+def list_places(conn: Connection, version_id: int, first_day: int, last_day: int) -> list[BatchPlace]:
+    """Where the batches with features on one of the days have them, on all of their days, by batch and day."""
+    of_days = (
+        select(batch_blocks.c.batch_id)
+        .join_from(
+            feature_blocks,
+            batch_blocks,
+            (batch_blocks.c.block_id == feature_blocks.c.id) & (batch_blocks.c.day == feature_blocks.c.day),
+        )
+        .where(feature_blocks.c.version_id == version_id, feature_blocks.c.day.between(first_day, last_day))
+    )
+    rows = conn.execute(
+        select(*(batch_blocks.c[name] for name in BatchPlace.__dataclass_fields__))
+        .where(batch_blocks.c.batch_id.in_(of_days))
+        .order_by(batch_blocks.c.batch_id, batch_blocks.c.day)
+    )
+    return [BatchPlace(row.batch_id, row.day, bytes(row.block_id), row.block_offset, row.n) for row in rows]

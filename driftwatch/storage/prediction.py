@@ -11,7 +11,7 @@ from driftwatch.domain.instant import DAY
 from driftwatch.storage.scalar import Scalar, clean, finite, join, prediction_keys, split
 from driftwatch.storage.schema import model_versions, models, predictions
 
-__all__ = ["Envelope", "PredictionRow", "count_predictions", "find_prediction", "insert_predictions"]
+__all__ = ["Envelope", "PredictionRow", "count_predictions", "find_prediction", "insert_predictions", "spell_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +134,11 @@ def _texts(column: Sequence[str | None] | None) -> Any:
 
 
 def _named(text: str, key: bytes) -> str | None:
-    return None if _spelled(key) == text else clean(text)
+    return None if spell_key(key) == text else clean(text)
 
 
-def _spelled(key: bytes) -> str:
+def spell_key(key: bytes) -> str:
+    """The UUID that a key is, which is the id of a row that names no other."""
     digits = key.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
@@ -235,7 +236,7 @@ def find_prediction(conn: Connection, model_id: int, prediction_id: str) -> list
         PredictionRow(
             version_id=row.version_id,
             version=row.version,
-            id=row.prediction_id or _spelled(bytes(row.key)),
+            id=row.prediction_id or spell_key(bytes(row.key)),
             predicted_at=row.predicted_at,
             score=row.score,
             prediction=join(row.prediction_number, row.prediction_text),

@@ -107,6 +107,56 @@ def test_a_sample_covers_the_past_evenly_and_is_bounded(store: Store) -> None:
         assert list(prediction_sample.read_sample(conn, [version_id + 1], "score", limit=500)) == []
 
 
+def _envelope(version_id: int, name: str, at: list[int]) -> prediction.Envelope:
+    return prediction.Envelope(
+        model="flights",
+        version_id=version_id,
+        batch_id=name,
+        deployment="default",
+        ids=[f"{name}-{place}" for place in range(len(at))],
+        predicted_at=at,
+        score=[place / 4 for place in range(len(at))],
+        prediction=["late", 1.0, None, "early"][: len(at)],
+        error=[None, "timeout", None, None][: len(at)],
+    )
+
+
+def test_the_rows_of_a_batch_are_found_on_each_of_its_days(store: Store) -> None:
+    with store.begin() as conn:
+        version_id = _version(conn)
+        for day, n in ((TODAY - 1, 1), (TODAY, 2)):
+            _add_block(conn, version_id, "b1", day, n)
+        _add_block(conn, version_id, "b2", TODAY - 1, 4)
+        found = block_listing.list_places(conn, version_id, TODAY, TODAY)
+        assert [(each.batch_id, each.day, each.block_offset, each.n) for each in found] == [
+            ("b1", TODAY - 1, 0, 1),
+            ("b1", TODAY, 0, 2),
+        ]
+        assert block_listing.list_places(conn, version_id + 1, 0, TODAY) == []
+
+
+def test_envelopes_are_read_in_order_of_time_with_the_place_of_their_features(store: Store) -> None:
+    partition.ensure(store, ["2013-01", "2013-02"])
+    midnight = (TODAY + 1) * DAY
+    with store.begin() as conn:
+        version_id = _version(conn)
+        prediction.insert_predictions(conn, _envelope(version_id, "b1", [midnight, midnight - 1, midnight + 1]))
+        prediction.insert_predictions(conn, _envelope(version_id, "b2", [midnight + 5]))
+        (part,) = prediction_sample.read_envelopes(conn, version_id, midnight - 1, midnight + 5)
+        assert [(each.at - midnight, each.day, each.batch_id, each.position, each.id) for each in part] == [
+            (-1, TODAY, "b1", 1, "b1-1"),
+            (0, TODAY + 1, "b1", 0, "b1-0"),
+            (1, TODAY + 1, "b1", 2, "b1-2"),
+        ]
+        assert [(each.score, each.prediction, each.error) for each in part] == [
+            (0.25, 1.0, "timeout"),
+            (0.0, "late", None),
+            (0.5, None, None),
+        ]
+        of_day = prediction_sample.list_positions(conn, version_id, TODAY + 1, ["b1", "b2", "b3"])
+        assert of_day == {"b1": [0, 2], "b2": [0], "b3": []}
+
+
 def test_the_oldest_bucket_is_found_from_any_instant_on(store: Store) -> None:
     partition.ensure(store, ["2013-01"])
     with store.begin() as conn:
