@@ -17,7 +17,7 @@ from scipy import stats
 
 from driftwatch.drift.distribution import Distribution
 from driftwatch.drift.measures import measure_distributions
-from driftwatch.profiles.bucket import NumericColumn, profile_rows
+from driftwatch.profiles.bucket import BucketProfile
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.profiles.kernel import count_sorted
 from driftwatch.profiles.numeric import profile_numeric
@@ -93,7 +93,7 @@ def small(reference: NDArray[np.float64], current: NDArray[np.float64], codec: N
     """Costs that do not grow with the rows."""
     before, after = profile_numeric(reference, codec), profile_numeric(current, codec)
     sides = [Distribution.of(side, codec) for side in (before, after)]
-    stored = profile_rows(len(current), features={"x": NumericColumn(current)}, binnings={"x": codec}).to_bytes()
+    stored = BucketProfile(len(current), features={"x": after}).to_bytes()
     print(f"\nOne profile: {codec.bins} bins, {len(stored):,} bytes stored")
     print(f"Merging two: {seconds(lambda: [before.merge(after) for _ in range(1000)], 5) * 1e3:.1f} µs")
     print("A measure of two profiles:")

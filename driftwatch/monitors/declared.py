@@ -1,4 +1,4 @@
-"""The parts of a model's declaration: columns with a role, features, constraints, excluded periods, the reference."""
+"""The parts of a model's declaration: columns with a role, features, excluded periods, the reference."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,13 +11,11 @@ from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
 
 __all__ = [
-    "Constraint",
     "Exclusion",
     "Features",
     "ModelColumns",
     "Reference",
     "parse_columns",
-    "parse_constraints",
     "parse_exclusions",
     "parse_features",
     "parse_reference",
@@ -88,24 +86,6 @@ class Features:
     def to_dict(self) -> dict[str, list[str]]:
         """Kind to names, without the empty kinds."""
         return {each.name: list(getattr(self, each.name)) for each in fields(self) if getattr(self, each.name)}
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """What the user demands of one column: a closed range, and whether it may be missing."""
-
-    column: str
-    between: tuple[float, float] | None = None
-    not_null: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """As in the document."""
-        document: dict[str, Any] = {"column": self.column}
-        if self.between is not None:
-            document["between"] = list(self.between)
-        if self.not_null:
-            document["not_null"] = True
-        return document
 
 
 @dataclass(frozen=True)
@@ -188,26 +168,6 @@ def parse_features(value: Any, columns: ModelColumns) -> Features:
     return features
 
 
-def parse_constraints(value: Any) -> tuple[Constraint, ...]:
-    """Read ``constraints``.
-
-    Raises:
-        SpecError: no list of maps, no column, a range the wrong way round.
-    """
-    constraints = []
-    for path, item in _items(value, "constraints"):
-        mapping = reading.read_mapping(item, path, ("column", "between", "not_null"))
-        not_null = mapping.get("not_null", False)
-        if not isinstance(not_null, bool):
-            raise SpecError(f"{not_null!r} is neither true nor false", path=f"{path}.not_null")
-        column = _required(mapping.get("column"), f"{path}.column")
-        constraint = Constraint(column, _read_range(mapping.get("between"), f"{path}.between"), not_null)
-        if constraint.between is None and not not_null:
-            raise SpecError(f"nothing is demanded of {column!r}; add between: [low, high] or not_null: true", path=path)
-        constraints.append(constraint)
-    return tuple(constraints)
-
-
 def parse_exclusions(value: Any, zone: ZoneInfo) -> tuple[Exclusion, ...]:
     """Read ``exclude``.
 
@@ -248,17 +208,6 @@ def _read_period(mapping: Mapping[str, Any], path: str, zone: ZoneInfo) -> tuple
     if end <= start:
         raise SpecError(f"it ends at {to_iso(end)}, not after its start at {to_iso(start)}", path=path)
     return start, end
-
-
-def _read_range(value: Any, path: str) -> tuple[float, float] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise SpecError(f"{value!r} is not a range; write [low, high]", path=path)
-    low, high = (reading.read_number(each, path) for each in value)
-    if high < low:
-        raise SpecError(f"{value!r} is empty; write [low, high]", path=path)
-    return low, high
 
 
 def _items(value: Any, path: str) -> list[tuple[str, Any]]:

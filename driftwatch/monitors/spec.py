@@ -15,17 +15,18 @@ from driftwatch.domain.instant import DAY, HOUR, MINUTE, to_iso
 from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
 from driftwatch.monitors.declared import (
-    Constraint,
     Exclusion,
     Features,
     ModelColumns,
     Reference,
     parse_columns,
-    parse_constraints,
     parse_exclusions,
     parse_features,
     parse_reference,
 )
+from driftwatch.monitors.declared_constraint import Constraint, parse_constraints
+from driftwatch.monitors.segmentation import parse_segments, segments_document
+from driftwatch.profiles.segmentation import Segmentation
 
 __all__ = [
     "TASKS",
@@ -62,7 +63,7 @@ class ModelSpec:
         importance: feature to weight, at least 0.
         pii: columns whose values are never shown.
         protected: columns of protected groups.
-        segments: columns to split by.
+        segments: by what rows are split.
         constraints: what the user demands of columns.
         costs: cost of each confusion cell, or empty.
         decision_threshold: score from which the decision is positive, or None.
@@ -85,7 +86,7 @@ class ModelSpec:
     importance: Mapping[str, float] = field(default_factory=dict)
     pii: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
-    segments: tuple[str, ...] = ()
+    segments: tuple[Segmentation, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     costs: Mapping[str, float] = field(default_factory=dict)
     decision_threshold: float | None = None
@@ -105,7 +106,6 @@ class ModelSpec:
         """Declared keys that are kept, and that the service of this release does not act on."""
         declared = {
             "protected": self.protected,
-            "constraints": self.constraints,
             "costs": self.costs,
             "decision_threshold": self.decision_threshold is not None,
             "columns.decision": self.columns.decision,
@@ -129,7 +129,7 @@ class ModelSpec:
             "importance": dict(self.importance),
             "pii": list(self.pii),
             "protected": list(self.protected),
-            "segments": list(self.segments),
+            "segments": segments_document(self.segments),
             "constraints": [each.to_dict() for each in self.constraints],
             "costs": dict(self.costs),
             "decision_threshold": self.decision_threshold,
@@ -183,7 +183,7 @@ def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
         importance=_read_numbers(document.get("importance"), "importance", low=0.0),
         pii=reading.read_names(document.get("pii"), "pii"),
         protected=reading.read_names(document.get("protected"), "protected"),
-        segments=reading.read_names(document.get("segments"), "segments"),
+        segments=parse_segments(document.get("segments")),
         constraints=parse_constraints(document.get("constraints")),
         costs=_read_numbers(document.get("costs"), "costs", known=_COSTS),
         decision_threshold=_read_threshold(document.get("decision_threshold")),

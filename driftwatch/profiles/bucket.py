@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from driftwatch.profiles.categorical import CategoricalProfile, profile_categorical
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
-from driftwatch.profiles.latency import LatencyProfile, profile_latency
+from driftwatch.profiles.latency import LatencyProfile
 from driftwatch.profiles.numeric import NumericProfile, profile_numeric
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "ColumnProfile",
     "NumericColumn",
     "profile_column",
-    "profile_rows",
 ]
 
 ColumnProfile: TypeAlias = NumericProfile | CategoricalProfile
@@ -70,6 +69,7 @@ class BucketProfile:
         features: profile by feature name. A feature that a batch did not carry is absent from its delta.
         outputs: profile by role: "score", "prediction", "outcome".
         latency: None where no row carried one.
+        segments: the part of these rows that is in each segment, by its name; rows that lack a value are in none.
     """
 
     rows: int
@@ -77,6 +77,7 @@ class BucketProfile:
     features: Mapping[str, ColumnProfile] = field(default_factory=dict)
     outputs: Mapping[str, ColumnProfile] = field(default_factory=dict)
     latency: LatencyProfile | None = None
+    segments: Mapping[str, "BucketProfile"] = field(default_factory=dict)
 
     def merge(self, other: "BucketProfile") -> "BucketProfile":
         """The profile of both together; associative and commutative.
@@ -90,6 +91,13 @@ class BucketProfile:
             _merge_columns(self.features, other.features),
             _merge_columns(self.outputs, other.outputs),
             self.latency.merge(other.latency) if self.latency and other.latency else self.latency or other.latency,
+            {
+                **self.segments,
+                **{
+                    name: self.segments[name].merge(segment) if name in self.segments else segment
+                    for name, segment in other.segments.items()
+                },
+            },
         )
 
     def recode(self, codecs: Mapping[str, NumericCodec]) -> "BucketProfile":
@@ -104,18 +112,12 @@ class BucketProfile:
             _recode_columns(self.features, codecs),
             _recode_columns(self.outputs, codecs),
             self.latency,
+            {name: segment.recode(codecs) for name, segment in self.segments.items()},
         )
 
     def to_bytes(self) -> bytes:
         """One compressed msgpack map."""
-        fields = {
-            "v": _FORMAT,
-            "rows": self.rows,
-            "errors": self.errors,
-            "features": {name: _to_fields(column) for name, column in self.features.items()},
-            "outputs": {name: _to_fields(column) for name, column in self.outputs.items()},
-            "latency": self.latency.to_fields() if self.latency else None,
-        }
+        fields = {"v": _FORMAT, **self.to_fields()}
         return zstandard.ZstdCompressor(level=3).compress(ormsgpack.packb(fields))
 
     @classmethod
@@ -129,15 +131,34 @@ class BucketProfile:
             fields = ormsgpack.unpackb(zstandard.ZstdDecompressor().decompress(payload))
             if fields["v"] != _FORMAT:
                 raise ValueError(f"a bucket profile of format {fields['v']!r} cannot be read by this release")
-            return cls(
-                fields["rows"],
-                fields["errors"],
-                {name: _from_fields(column) for name, column in fields["features"].items()},
-                {name: _from_fields(column) for name, column in fields["outputs"].items()},
-                LatencyProfile.from_fields(fields["latency"]) if fields["latency"] else None,
-            )
+            return cls.from_fields(fields)
         except (KeyError, TypeError, AttributeError, zstandard.ZstdError) as error:
             raise ValueError("these bytes are not a bucket profile") from error
+
+    def to_fields(self) -> dict[str, Any]:
+        """What is stored; parts that came later than the first release are absent where they hold nothing."""
+        fields = {
+            "rows": self.rows,
+            "errors": self.errors,
+            "features": {name: _to_fields(column) for name, column in self.features.items()},
+            "outputs": {name: _to_fields(column) for name, column in self.outputs.items()},
+            "latency": self.latency.to_fields() if self.latency else None,
+        }
+        if self.segments:
+            fields["segments"] = {name: segment.to_fields() for name, segment in self.segments.items()}
+        return fields
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> "BucketProfile":
+        """Read what :meth:`to_fields` gave."""
+        return cls(
+            fields["rows"],
+            fields["errors"],
+            {name: _from_fields(column) for name, column in fields["features"].items()},
+            {name: _from_fields(column) for name, column in fields["outputs"].items()},
+            LatencyProfile.from_fields(fields["latency"]) if fields["latency"] else None,
+            {name: cls.from_fields(segment) for name, segment in fields.get("segments", {}).items()},
+        )
 
 
 def profile_column(column: Column, binning: NumericCodec | KeyGrid | None = None) -> ColumnProfile:
@@ -151,34 +172,6 @@ def profile_column(column: Column, binning: NumericCodec | KeyGrid | None = None
     if binning is None:
         raise ValueError("a numeric column is profiled in a codec or on a key grid")
     return profile_numeric(column.values, binning, column.nulls)
-
-
-def profile_rows(
-    rows: int,
-    *,
-    features: Mapping[str, Column],
-    binnings: Mapping[str, NumericCodec | KeyGrid],
-    outputs: Mapping[str, Column] | None = None,
-    errors: int = 0,
-    latency_seconds: NDArray[np.float64] | None = None,
-) -> BucketProfile:
-    """Profile the rows of one bucket.
-
-    Args:
-        rows: how many rows.
-        features: by name, n values each.
-        binnings: for each numeric column: by feature name, and by role for outputs.
-        outputs: by role: "score", "prediction", "outcome".
-        errors: how many rows failed.
-        latency_seconds: float64[n], NaN where a row has none.
-    """
-    return BucketProfile(
-        rows,
-        errors,
-        {name: profile_column(column, binnings.get(name)) for name, column in features.items()},
-        {role: profile_column(column, binnings.get(role)) for role, column in (outputs or {}).items()},
-        profile_latency(latency_seconds) if latency_seconds is not None else None,
-    )
 
 
 def _merge_columns(

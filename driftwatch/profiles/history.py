@@ -1,13 +1,12 @@
 """A table of rows as the profiles of all its buckets: one pass over each column, however many buckets there are."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.domain.instant import bucket_start
 from driftwatch.profiles.bucket import (
     BucketProfile,
     CategoricalColumn,
@@ -23,16 +22,20 @@ from driftwatch.profiles.grid import KeyGrid
 from driftwatch.profiles.kernel import Tally, assign_bins
 from driftwatch.profiles.latency import profile_latency
 from driftwatch.profiles.numeric import NumericProfile, from_tally
+from driftwatch.profiles.plan import ProfilePlan
+from driftwatch.profiles.rows import Rows, take
+from driftwatch.profiles.segmentation import assign_segments
 
-__all__ = ["profile_buckets"]
+__all__ = ["profile_buckets", "profile_rows"]
 
 _MOST_COUNTS = 1 << 22  # bins × buckets held at once: 32 MiB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Groups:
-    """Rows put in the order of their buckets: `order[starts[g]:ends[g]]` are the rows of bucket g."""
+    """Rows put in the order of their keys, one for each bucket: `order[starts[g]:ends[g]]` are the rows of group g."""
 
+    keys: NDArray[np.int64]
     order: NDArray[np.int64]
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -48,50 +51,90 @@ class _Groups:
             yield first, min(first + step, len(self))
 
 
-def profile_buckets(
-    at: NDArray[np.int64],
-    width: int,
-    *,
-    features: Mapping[str, Column],
-    binnings: Mapping[str, NumericCodec | KeyGrid],
-    outputs: Mapping[str, Column] | None = None,
-    errors: NDArray[np.bool_] | None = None,
-    latency_seconds: NDArray[np.float64] | None = None,
-) -> dict[int, BucketProfile]:
-    """The profile of every bucket that has rows, by the bucket's start; each equals ``profile_rows`` of its rows.
+def profile_rows(rows: Rows, plan: ProfilePlan) -> BucketProfile:
+    """The profile of all rows together, whenever they were.
 
-    Args:
-        at: int64[n], microseconds UTC.
-        width: of a bucket, in microseconds.
-        features: by name, n values each.
-        binnings: for each numeric column: by feature name, and by role for outputs.
-        outputs: by role.
-        errors: bool[n], true where the row failed.
-        latency_seconds: float64[n], NaN where a row has none.
+    Raises:
+        ValueError: a numeric column has no bins in the plan.
     """
-    groups = _group(at, width)
-    by_feature = {name: _profile(column, binnings.get(name), groups) for name, column in features.items()}
-    by_role = {role: _profile(column, binnings.get(role), groups) for role, column in (outputs or {}).items()}
+    chosen = rows if rows.sampled is None else rows.take(np.flatnonzero(rows.sampled))
+    features = chosen.features if len(chosen) or rows.sampled is None else {}
+    segments: dict[str, BucketProfile] = {}
+    for split in plan.segments:
+        names, places = assign_segments(rows, split) or ((), np.zeros(0, dtype=np.int64))
+        within = replace(plan, segments=())
+        segments |= {
+            name: profile_rows(rows.take(np.flatnonzero(places == place)), within) for place, name in enumerate(names)
+        }
+    return BucketProfile(
+        len(rows),
+        int(np.count_nonzero(rows.failed)) if rows.failed is not None else 0,
+        {name: profile_column(column, plan.binnings.get(name)) for name, column in features.items()},
+        {role: profile_column(column, plan.binnings.get(role)) for role, column in rows.outputs.items()},
+        profile_latency(rows.latency_seconds) if rows.latency_seconds is not None else None,
+        segments,
+    )
+
+
+def profile_buckets(rows: Rows, plan: ProfilePlan) -> dict[int, BucketProfile]:
+    """The profile of every bucket that has rows, by its start; each equals :func:`profile_rows` of its rows."""
+    buckets = rows.at // plan.width
+    profiles = {key * plan.width: profile for key, profile in _profile_groups(rows, plan, buckets).items()}
+    for split in plan.segments:
+        assigned = assign_segments(rows, split)
+        if assigned is None:
+            continue
+        names, places = assigned
+        kept = np.flatnonzero(places >= 0)
+        keys = buckets[kept] * max(1, len(names)) + places[kept]
+        found: dict[int, dict[str, BucketProfile]] = {}
+        for key, profile in _profile_groups(rows.take(kept), plan, keys).items():
+            bucket, place = divmod(key, len(names))
+            found.setdefault(bucket * plan.width, {})[names[place]] = profile
+        for at, segments in found.items():
+            profiles[at] = replace(profiles[at], segments={**profiles[at].segments, **segments})
+    return profiles
+
+
+def _profile_groups(rows: Rows, plan: ProfilePlan, keys: NDArray[np.int64]) -> dict[int, BucketProfile]:
+    """The profile of the rows of each key."""
+    groups = _group(keys)
+    features: Mapping[int, Mapping[str, ColumnProfile]]
+    if rows.sampled is None or rows.sampled.all():
+        features = _columns(rows.features, plan, groups)
+    else:
+        chosen = np.flatnonzero(rows.sampled)
+        features = _columns(rows.take(chosen).features, plan, _group(keys[chosen]))
+    outputs = _columns(rows.outputs, plan, groups)
     result = {}
-    for place in range(len(groups)):
-        rows = groups.order[groups.starts[place] : groups.ends[place]]
-        result[bucket_start(int(at[rows[0]]), width)] = BucketProfile(
-            len(rows),
-            int(np.count_nonzero(errors[rows])) if errors is not None else 0,
-            {name: profiles[place] for name, profiles in by_feature.items()},
-            {role: profiles[place] for role, profiles in by_role.items()},
-            profile_latency(latency_seconds[rows]) if latency_seconds is not None else None,
+    for place, key in enumerate(groups.keys.tolist()):
+        these = groups.order[groups.starts[place] : groups.ends[place]]
+        result[key] = BucketProfile(
+            len(these),
+            int(np.count_nonzero(rows.failed[these])) if rows.failed is not None else 0,
+            features.get(key, {}),
+            outputs.get(key, {}),
+            profile_latency(rows.latency_seconds[these]) if rows.latency_seconds is not None else None,
         )
     return result
 
 
-def _group(at: NDArray[np.int64], width: int) -> _Groups:
-    bucket = at // width
-    order = np.argsort(bucket, kind="stable") if np.any(bucket[1:] < bucket[:-1]) else np.arange(len(at))
-    ordered = bucket[order]
-    new = np.concatenate(([True], ordered[1:] != ordered[:-1])) if len(at) else np.zeros(0, dtype=np.bool_)
+def _columns(columns: Mapping[str, Column], plan: ProfilePlan, groups: _Groups) -> dict[int, dict[str, ColumnProfile]]:
+    """The profile of every column, by group and name."""
+    by_name = {name: _profile(column, plan.binnings.get(name), groups) for name, column in columns.items()}
+    return {
+        key: {name: profiles[place] for name, profiles in by_name.items()}
+        for place, key in enumerate(groups.keys.tolist())
+    }
+
+
+def _group(keys: NDArray[np.int64]) -> _Groups:
+    order = np.argsort(keys, kind="stable") if np.any(keys[1:] < keys[:-1]) else np.arange(len(keys))
+    ordered = keys[order]
+    new = np.concatenate(([True], ordered[1:] != ordered[:-1])) if len(keys) else np.zeros(0, dtype=np.bool_)
     starts = np.flatnonzero(new)
-    return _Groups(order, starts, np.concatenate((starts[1:], [len(at)]))[: len(starts)], np.cumsum(new) - 1)
+    ends = np.concatenate((starts[1:], [len(keys)]))[: len(starts)]
+    return _Groups(ordered[starts], order, starts, ends, np.cumsum(new) - 1)
 
 
 def _profile(column: Column, binning: NumericCodec | KeyGrid | None, groups: _Groups) -> list[ColumnProfile]:
@@ -99,12 +142,8 @@ def _profile(column: Column, binning: NumericCodec | KeyGrid | None, groups: _Gr
         return list(_categorical(column, groups))
     if isinstance(binning, NumericCodec):
         return list(_numeric(column, binning, groups))
-    return [profile_column(_rows(column, groups, place), binning) for place in range(len(groups))]
-
-
-def _rows(column: NumericColumn, groups: _Groups, place: int) -> NumericColumn:
-    rows = groups.order[groups.starts[place] : groups.ends[place]]
-    return NumericColumn(column.values[rows], None if column.nulls is None else column.nulls[rows])
+    spans = zip(groups.starts.tolist(), groups.ends.tolist(), strict=True)
+    return [profile_column(take(column, groups.order[first:last]), binning) for first, last in spans]
 
 
 def _numeric(column: NumericColumn, codec: NumericCodec, groups: _Groups) -> Iterator[NumericProfile]:

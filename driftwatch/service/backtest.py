@@ -24,9 +24,12 @@ from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import DriftBaseline, WindowResult
 from driftwatch.monitors.history import History
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
-from driftwatch.profiles.bucket import BucketProfile, Column, NumericColumn, profile_rows
+from driftwatch.profiles.bucket import BucketProfile, NumericColumn
 from driftwatch.profiles.codec import QUANTILE_BINS, SCORE_BINS, NumericCodec, build_codec
-from driftwatch.service.prediction_log import LeftOut, PredictionLog, read_log, take, training_end
+from driftwatch.profiles.history import profile_rows
+from driftwatch.profiles.plan import ProfilePlan
+from driftwatch.service.prediction_log import LeftOut, PredictionLog, read_log, training_end
+from driftwatch.service.profiling import plan_of
 from driftwatch.service.specification import load_model_spec
 
 __all__ = ["BacktestReport", "Progress", "backtest", "replay"]
@@ -168,10 +171,10 @@ def replay(log: PredictionLog, spec: ModelSpec, *, progress: Progress | None = N
             f"the log spans {number:,} windows, from {to_iso(start)} to {to_iso(int(log.at[-1]))}; "
             f"at most {_MOST_WINDOWS:,} are replayed. Are all its times right? If so, take bucket: 1d or a part of it"
         )
-    log = log.rows_of(slice(int(np.searchsorted(log.at, start)), None))
+    log = log.take(slice(int(np.searchsorted(log.at, start)), None))
     codecs = _codecs(log, end, spec)
     history = History(alignment, codecs, exclude=spec.exclude)
-    for done, (window, profile) in enumerate(_profiles(log, alignment, codecs)):
+    for done, (window, profile) in enumerate(_profiles(log, alignment, plan_of(spec, codecs))):
         history.add(window, profile)
         if done % 100 == 0:
             tell("profiling", window - start, int(log.at[-1]) - start)
@@ -236,27 +239,13 @@ def _present(column: NumericColumn, rows: NDArray[np.int64]) -> NDArray[np.float
     return values if column.nulls is None else values[~column.nulls[rows]]
 
 
-def _profiles(
-    log: PredictionLog, alignment: Alignment, codecs: dict[str, NumericCodec]
-) -> Iterator[tuple[int, BucketProfile]]:
+def _profiles(log: PredictionLog, alignment: Alignment, plan: ProfilePlan) -> Iterator[tuple[int, BucketProfile]]:
     """The profile of every window that has rows. A window's profile is the sum of its buckets', bit for bit."""
     indexes = (log.at + alignment.offset) // alignment.width
-    bounds = [0, *(np.flatnonzero(np.diff(indexes)) + 1).tolist(), log.rows]
+    bounds = [0, *(np.flatnonzero(np.diff(indexes)) + 1).tolist(), len(log)]
     for first, stop in pairwise(bounds):
-        rows = slice(first, stop)
-        profile = profile_rows(
-            stop - first,
-            features=_slice(log.features, rows),
-            binnings=codecs,
-            outputs=_slice(log.outputs, rows),
-            errors=0 if log.failed is None else int(np.count_nonzero(log.failed[rows])),
-            latency_seconds=None if log.latency_seconds is None else log.latency_seconds[rows],
-        )
+        profile = profile_rows(log.take(slice(first, stop)), plan)
         yield alignment.start(alignment.index(int(log.at[first]))), profile
-
-
-def _slice(columns: Any, rows: slice) -> dict[str, Column]:
-    return {name: take(column, rows) for name, column in columns.items()}
 
 
 def _incidents(results: list[WindowResult], spec: ModelSpec) -> tuple[Incident, ...]:

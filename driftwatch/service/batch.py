@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from driftwatch.domain.instant import MINUTE, to_iso
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.profiles.bucket import CategoricalColumn, Column, NumericColumn
+from driftwatch.profiles.rows import take
 from driftwatch.wire import FeatureColumn, Frame
 
 __all__ = ["AHEAD", "MAX_FEATURES", "MAX_NAME_BYTES", "Batch", "Fault", "read_batch"]
@@ -128,7 +129,8 @@ def read_batch(
             continue
         kinds[name] = ColumnKind(column.kind)
         if kinds[name] in _PROFILED:
-            features[name] = take(read_column(column), rows, whole=whole)
+            whole_column = read_column(column)
+            features[name] = whole_column if whole else take(whole_column, rows)
     return Batch(
         frame,
         content_hash,
@@ -155,15 +157,6 @@ def read_column(column: FeatureColumn) -> Column:
         return CategoricalColumn(["false", "true"], np.array(codes, dtype=np.int32))
     nulls = np.array([value is None for value in values], dtype=np.bool_)
     return NumericColumn(np.array(values, dtype=np.float64), nulls if nulls.any() else None)
-
-
-def take(column: Column, rows: NDArray[np.int64], *, whole: bool = False) -> Column:
-    """Some rows of a column."""
-    if whole:
-        return column
-    if isinstance(column, CategoricalColumn):
-        return CategoricalColumn(column.dictionary, column.codes[rows])
-    return NumericColumn(column.values[rows], None if column.nulls is None else column.nulls[rows])
 
 
 def pack_column(column: FeatureColumn) -> bytes:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from driftwatch.domain.instant import HOUR
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import SpecError
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
@@ -15,9 +14,11 @@ from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, Column,
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
 from driftwatch.profiles.history import profile_buckets
+from driftwatch.profiles.rows import Rows
 from driftwatch.service.batch import MAX_FEATURES, Batch, Fault, pack_column
 from driftwatch.service.binning import Binnings, read_binnings
-from driftwatch.service.output import as_kind, read_outputs
+from driftwatch.service.output import as_kind, read_outputs, text_column
+from driftwatch.service.profiling import plan_of
 from driftwatch.storage import registration
 from driftwatch.wire import Frame
 
@@ -50,7 +51,7 @@ class Plan:
         binnings: registered bins, and grids for the columns that have none.
         proposed: names of those columns.
         outputs: by role.
-        width: of a bucket, microseconds.
+        spec: the model's declaration, or None.
         profiles: by bucket, once they are made.
     """
 
@@ -58,7 +59,7 @@ class Plan:
     binnings: Binnings
     proposed: frozenset[str]
     outputs: Mapping[str, Column]
-    width: int
+    spec: ModelSpec | None
     profiles: Mapping[int, BucketProfile] | None = None
 
 
@@ -81,7 +82,7 @@ def plan_batch(batch: Batch, registered: Registered) -> Plan:
     outputs = read_outputs(batch.values(batch.frame.prediction), batch.score, spec.task if spec else None)
     binnings = registered.binnings.propose((*batch.features.items(), *outputs.items()))
     proposed = frozenset(binnings.grids.keys() - registered.binnings.grids.keys())
-    return Plan(batch, binnings, proposed, outputs, spec.bucket if spec else HOUR)
+    return Plan(batch, binnings, proposed, outputs, spec)
 
 
 def profile_batch(plan: Plan, *, fresh: NDArray[np.bool_] | None = None) -> Plan:
@@ -92,33 +93,21 @@ def profile_batch(plan: Plan, *, fresh: NDArray[np.bool_] | None = None) -> Plan
         fresh: bool[k], the rows that count; all, if left out.
     """
     batch = plan.batch
-    rows = np.flatnonzero(fresh) if fresh is not None else np.arange(len(batch))
-    whole = len(rows) == len(batch)
-
-    def some(columns: Mapping[str, Column], chosen: NDArray[np.int64]) -> dict[str, Column]:
-        if whole and len(chosen) == len(batch):
-            return dict(columns)
-        return {name: _rows(column, chosen) for name, column in columns.items()}
-
+    rows = Rows(
+        at=batch.at,
+        features=batch.features,
+        outputs=plan.outputs,
+        tags=_tags(batch, plan.spec),
+        failed=None if batch.errors is None else np.array([error is not None for error in batch.errors]),
+        latency_seconds=batch.latency_seconds,
+        ids=batch.values(batch.frame.ids),
+        sampled=None if batch.frame.sample_rate >= 1 else _has_features(batch),
+    )
+    if fresh is not None and not fresh.all():
+        rows = rows.take(np.flatnonzero(fresh))
     numeric = [name for name, column in (*batch.features.items(), *plan.outputs.items()) if _is_numeric(column)]
     binnings: dict[str, NumericCodec | KeyGrid] = {**dict.fromkeys(numeric, _NO_VALUE), **plan.binnings.of(numeric)}
-    sampled = rows if batch.frame.sample_rate >= 1 else rows[_has_features(batch)[rows]]
-    together = len(sampled) == len(rows)
-    profiles = profile_buckets(
-        batch.at[rows],
-        plan.width,
-        features=some(batch.features, rows) if together else {},
-        binnings=binnings,
-        outputs=some(plan.outputs, rows),
-        errors=None if batch.errors is None else np.array([batch.errors[row] is not None for row in rows.tolist()]),
-        latency_seconds=None if batch.latency_seconds is None else batch.latency_seconds[rows],
-    )
-    if not together:
-        seen = profile_buckets(batch.at[sampled], plan.width, features=some(batch.features, sampled), binnings=binnings)
-        profiles = {
-            at: replace(profiled, features=seen[at].features if at in seen else {}) for at, profiled in profiles.items()
-        }
-    return replace(plan, profiles=profiles)
+    return replace(plan, profiles=profile_buckets(rows, plan_of(plan.spec, binnings)))
 
 
 def read_spec(document: Mapping[str, object] | None) -> ModelSpec | None:
@@ -178,7 +167,9 @@ def _is_numeric(column: Column) -> bool:
     return isinstance(column, NumericColumn)
 
 
-def _rows(column: Column, rows: NDArray[np.int64]) -> Column:
-    if isinstance(column, CategoricalColumn):
-        return CategoricalColumn(column.dictionary, column.codes[rows])
-    return NumericColumn(column.values[rows], None if column.nulls is None else column.nulls[rows])
+def _tags(batch: Batch, spec: ModelSpec | None) -> dict[str, CategoricalColumn]:
+    """The tags that the model is split by."""
+    wanted = {name for split in spec.segments for name in split.columns} if spec else set()
+    return {
+        name: text_column(batch.values(values) or []) for name, values in batch.frame.tags.items() if name in wanted
+    }

@@ -185,12 +185,17 @@ def _frame(log: _Log, rows: NDArray[np.int64], prefix: str, version: str, deploy
         ids=_ids(log, part, rows, prefix),
         at=log.at[rows].astype("<i8").tobytes(),
         features={name: _feature(part, name, kind) for name, kind in log.kinds.items()},
-        tags={name: _texts(part, name) for name in (*spec.segments, *spec.protected) if name not in log.kinds},
+        tags={name: _texts(part, name) for name in _tags(spec) if name not in log.kinds},
         **envelope,
     )
     frame.batch_id = f"log-{_hash(encode(frame)).hex()[:40]}"
     frame.raw = encode(frame)
     return frame
+
+
+def _tags(spec: ModelSpec) -> list[str]:
+    """Columns that rows are split by."""
+    return [*(name for split in spec.segments for name in split.columns), *spec.protected]
 
 
 def _feature(part: pa.Table, name: str, kind: ColumnKind) -> FeatureColumn:

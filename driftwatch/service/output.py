@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.profiles.bucket import CategoricalColumn, Column, NumericColumn
 
-__all__ = ["as_kind", "number_text", "read_outputs"]
+__all__ = ["as_kind", "number_text", "read_outputs", "text_column"]
 
 _CLASSES = ("binary", "multiclass")
 
@@ -32,7 +32,7 @@ def read_outputs(
         numeric = task not in _CLASSES and all(
             value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in prediction
         )
-        outputs["prediction"] = _numbers(prediction) if numeric else _categories(prediction)
+        outputs["prediction"] = _numbers(prediction) if numeric else text_column(prediction)
     return outputs
 
 
@@ -77,7 +77,8 @@ def _numbers(values: Sequence[Any]) -> NumericColumn:
     return NumericColumn(np.array(values, dtype=np.float64), nulls if nulls.any() else None)
 
 
-def _categories(values: Sequence[Any]) -> CategoricalColumn:
+def text_column(values: Sequence[Any]) -> CategoricalColumn:
+    """Booleans, numbers and texts as categories; None is no value."""
     return _encode([_text(value) for value in values])
 
 

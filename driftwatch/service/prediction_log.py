@@ -14,7 +14,8 @@ from driftwatch.errors import DataError, SpecError
 from driftwatch.integrations.tabular import describe_source, read_table
 from driftwatch.monitors.reading import nearest
 from driftwatch.monitors.spec import ModelSpec
-from driftwatch.profiles.bucket import CategoricalColumn, Column, NumericColumn
+from driftwatch.profiles.bucket import Column
+from driftwatch.profiles.rows import Rows
 from driftwatch.service.arrow_column import (
     NO_TIME,
     read_categories,
@@ -25,7 +26,7 @@ from driftwatch.service.arrow_column import (
     read_values,
 )
 
-__all__ = ["LeftOut", "PredictionLog", "read_log", "take", "training_end"]
+__all__ = ["LeftOut", "PredictionLog", "read_log", "training_end"]
 
 _EARLIEST = 0  # 1970
 _LATEST = 230 * 365 * DAY  # 2199
@@ -47,48 +48,15 @@ class LeftOut:
         return {"rows": self.rows, "column": self.column, "reason": self.reason}
 
 
-@dataclass(frozen=True)
-class PredictionLog:
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictionLog(Rows):
     """The rows of a log, ascending in time.
 
     Attributes:
-        at: int64[n] microseconds UTC.
-        features: by name.
-        outputs: by role: "score" (or "score.<class>"), "prediction".
-        failed: bool[n], or None without an error column.
-        latency_seconds: float64[n], NaN where a row has none; or None.
         left_out: what was not used, and why.
     """
 
-    at: NDArray[np.int64]
-    features: Mapping[str, Column]
-    outputs: Mapping[str, Column]
-    failed: NDArray[np.bool_] | None = None
-    latency_seconds: NDArray[np.float64] | None = None
     left_out: tuple[LeftOut, ...] = field(default=())
-
-    @property
-    def rows(self) -> int:
-        """How many rows."""
-        return len(self.at)
-
-    def rows_of(self, rows: NDArray[np.int64] | slice) -> "PredictionLog":
-        """Some of the rows."""
-        return replace(
-            self,
-            at=self.at[rows],
-            features={name: take(column, rows) for name, column in self.features.items()},
-            outputs={role: take(column, rows) for role, column in self.outputs.items()},
-            failed=None if self.failed is None else self.failed[rows],
-            latency_seconds=None if self.latency_seconds is None else self.latency_seconds[rows],
-        )
-
-
-def take(column: Column, rows: NDArray[np.int64] | slice) -> Column:
-    """Some rows of a column."""
-    if isinstance(column, CategoricalColumn):
-        return CategoricalColumn(column.dictionary, column.codes[rows])
-    return NumericColumn(column.values[rows], None if column.nulls is None else column.nulls[rows])
 
 
 def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
@@ -116,13 +84,14 @@ def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
         at=at,
         features={name: _feature(table, name, kind, left_out) for name, kind in kinds.items()},
         outputs=_outputs(table, spec, left_out),
+        tags={name: read_categories(table.column(name)) for name in _tags(spec, kinds)},
         failed=_optional(table, spec.columns.error, "columns.error", read_flags),
         latency_seconds=_optional(table, spec.columns.latency_seconds, "columns.latency_seconds", _seconds),
     )
     keep = _usable_times(at, left_out)
     order = keep[np.argsort(at[keep], kind="stable")]
     order = _first_of_each(table, spec, order, left_out)
-    return replace(log.rows_of(order), left_out=tuple(left_out))
+    return replace(log.take(order), left_out=tuple(left_out))
 
 
 def _after_training(path: str, table: pa.Table, spec: ModelSpec) -> pa.Table:
@@ -167,8 +136,9 @@ def check_columns(spec: ModelSpec, names: list[str]) -> None:
     wanted += [(f"features.{kind.value}", name) for name, kind in spec.features.kinds().items()]
     wanted += [("version.column", spec.version_column)] if spec.version_column else []
     wanted += [(f"importance.{name}", name) for name in spec.importance]
-    for key in ("pii", "protected", "segments"):
+    for key in ("pii", "protected"):
         wanted += [(key, name) for name in getattr(spec, key)]
+    wanted += [(f"segments[{place}]", name) for place, each in enumerate(spec.segments) for name in each.columns]
     wanted += [(f"constraints[{position}].column", each.column) for position, each in enumerate(spec.constraints)]
     for path, column in wanted:
         if column not in names:
@@ -214,6 +184,11 @@ def _feature(table: pa.Table, name: str, kind: ColumnKind, left_out: list[LeftOu
     if bad:
         left_out.append(LeftOut("values that are not numbers count as missing", rows=bad, column=name))
     return column
+
+
+def _tags(spec: ModelSpec, kinds: Mapping[str, ColumnKind]) -> list[str]:
+    """Columns to split by that are no features."""
+    return [name for split in spec.segments for name in split.columns if name not in kinds]
 
 
 def _outputs(table: pa.Table, spec: ModelSpec, left_out: list[LeftOut]) -> dict[str, Column]:

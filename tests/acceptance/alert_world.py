@@ -7,8 +7,11 @@ import numpy as np
 
 from driftwatch.domain.instant import DAY, HOUR, from_iso
 from driftwatch.notifiers.receiver import parse_receiver
-from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, NumericColumn, profile_rows
+from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, NumericColumn
 from driftwatch.profiles.codec import NumericCodec, build_codec
+from driftwatch.profiles.history import profile_rows
+from driftwatch.profiles.plan import ProfilePlan
+from driftwatch.profiles.rows import Rows
 from driftwatch.storage import batch, profile, receiver, registration, run
 from driftwatch.storage.batch import Receipt
 from driftwatch.storage.run import RunRow
@@ -81,15 +84,15 @@ class World:
     def _profile(self, hour: int, seed: int) -> BucketProfile:
         rng = np.random.default_rng([seed, hour])
         temp = rng.normal(16.0 if hour in self.hot else 10.0, 2.0, _ROWS)
-        return profile_rows(
-            _ROWS,
+        rows = Rows(
+            at=np.zeros(_ROWS, dtype=np.int64),
             features={
                 "temp": NumericColumn(temp),
                 "wind": NumericColumn(rng.normal(10.0, 2.0, _ROWS)),
                 "carrier": CategoricalColumn(["AA", "WN"], rng.integers(0, 2, _ROWS)),
             },
-            binnings={"temp": self.codec, "wind": self.codec},
         )
+        return profile_rows(rows, ProfilePlan({"temp": self.codec, "wind": self.codec}))
 
     def add_receiver(self, name: str, **options: object) -> int:
         """Store a receiver as `apply` does."""

@@ -14,8 +14,11 @@ from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import DriftBaseline, WindowResult
 from driftwatch.monitors.history import History
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
-from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, Column, NumericColumn, profile_rows
+from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, Column, NumericColumn
 from driftwatch.profiles.codec import build_codec
+from driftwatch.profiles.history import profile_rows
+from driftwatch.profiles.plan import ProfilePlan
+from driftwatch.profiles.rows import Rows
 
 START = from_iso("2024-01-01")
 REFERENCE = (START, START + 28 * DAY)
@@ -37,7 +40,7 @@ def columns(day: int) -> dict[str, Column]:
 
 def bucket(features: dict[str, Column], day: int) -> BucketProfile:
     score: dict[str, Column] = {"score": NumericColumn(np.random.default_rng(1000 + day).normal(size=ROWS))}
-    return profile_rows(ROWS, features=features, binnings=CODECS, outputs=score)
+    return profile_rows(Rows(np.zeros(ROWS, dtype=np.int64), features, score), ProfilePlan(CODECS))
 
 
 def buckets(**changes: Any) -> dict[int, BucketProfile]:

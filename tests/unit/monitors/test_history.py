@@ -9,9 +9,12 @@ from driftwatch.domain.instant import HOUR, MINUTE
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.declared import Exclusion
 from driftwatch.monitors.history import CategoricalHistory, History, NumericHistory
-from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, NumericColumn, profile_rows
+from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, NumericColumn
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.profiles.grid import propose_grid
+from driftwatch.profiles.history import profile_rows
+from driftwatch.profiles.plan import ProfilePlan
+from driftwatch.profiles.rows import Rows
 
 CODEC = build_codec(np.random.default_rng(1).normal(size=3000))
 LEVELS = ["a", "b", "c"]
@@ -19,15 +22,15 @@ LEVELS = ["a", "b", "c"]
 
 def bucket(values: list[float], codes: list[int], codec: NumericCodec | None = CODEC) -> BucketProfile:
     numbers = np.array(values, dtype=np.float64)
-    return profile_rows(
-        len(values),
+    rows = Rows(
+        at=np.zeros(len(values), dtype=np.int64),
         features={
             "x": NumericColumn(numbers, np.isnan(numbers)),
             "c": CategoricalColumn(LEVELS, np.array(codes, dtype=np.int32)),
         },
-        binnings={"x": codec or propose_grid(np.zeros(1))},
-        errors=sum(code == 0 for code in codes),
+        failed=np.array(codes) == 0,
     )
+    return profile_rows(rows, ProfilePlan({"x": codec or propose_grid(np.zeros(1))}))
 
 
 def empty(*exclude: Exclusion) -> History:

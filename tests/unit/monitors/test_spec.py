@@ -12,6 +12,7 @@ from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_iso
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import SpecError
 from driftwatch.monitors.spec import ModelSpec, parse_bucket, parse_model_spec
+from driftwatch.profiles.segmentation import Band, Segmentation
 
 WHOLE = """
 kind: model
@@ -87,7 +88,8 @@ def test_every_key_of_the_contract_is_read() -> None:
         "repeated": ColumnKind.BOOLEAN,
     }
     assert spec.importance == {"adr": 0.4}
-    assert (spec.pii, spec.protected, spec.segments) == (("country",), ("gender",), ("country",))
+    assert (spec.pii, spec.protected) == (("country",), ("gender",))
+    assert spec.segments == (Segmentation((Band("country"),)),)
     assert [(each.column, each.between, each.not_null) for each in spec.constraints] == [
         ("adr", (0.0, 1000.0), False),
         ("country", None, True),

@@ -13,7 +13,6 @@ from driftwatch.profiles.bucket import (
     Column,
     ColumnProfile,
     NumericColumn,
-    profile_rows,
 )
 from driftwatch.profiles.cardinality import estimate_distinct, register_values
 from driftwatch.profiles.categorical import (
@@ -24,10 +23,13 @@ from driftwatch.profiles.categorical import (
 )
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.profiles.grid import KeyGrid, propose_grid
-from driftwatch.profiles.history import profile_buckets
+from driftwatch.profiles.history import profile_buckets, profile_rows
 from driftwatch.profiles.latency import profile_latency
 from driftwatch.profiles.numeric import NumericProfile, profile_numeric
 from driftwatch.profiles.packing import pack_counts, unpack_counts
+from driftwatch.profiles.plan import ProfilePlan
+from driftwatch.profiles.rows import Rows
+from driftwatch.profiles.segmentation import Band, Segmentation
 
 SAMPLE = np.random.default_rng(7).lognormal(1, 1, 5000)
 CODEC = build_codec(SAMPLE)
@@ -93,43 +95,53 @@ def test_latency_profiles_add(x: NDArray[np.float64], y: NDArray[np.float64]) ->
 def test_a_bucket_is_the_sum_of_its_deltas_also_through_bytes(seed: int, cut: int) -> None:
     rng = np.random.default_rng(seed)
     x, codes = rng.choice(SAMPLE, 400), rng.integers(-1, len(LEVELS), 400)
-    latency, nulls = rng.exponential(0.1, 400), rng.random(400) < 0.05
+    latency, nulls, failed = rng.exponential(0.1, 400), rng.random(400) < 0.05, rng.random(400) < 0.1
 
     def part(rows: slice) -> BucketProfile:
         return profile_rows(
-            len(x[rows]),
-            features={
-                "x": NumericColumn(x[rows], nulls[rows]),
-                "level": CategoricalColumn(LEVELS, codes[rows]),
-            },
-            outputs={"score": NumericColumn(x[rows])},
-            binnings={"x": CODEC, "score": CODEC.grid},
-            latency_seconds=latency[rows],
-            errors=1,
+            Rows(
+                at=np.zeros(len(x[rows]), dtype=np.int64),
+                features={
+                    "x": NumericColumn(x[rows], nulls[rows]),
+                    "level": CategoricalColumn(LEVELS, codes[rows]),
+                },
+                outputs={"score": NumericColumn(x[rows])},
+                latency_seconds=latency[rows],
+                failed=failed[rows],
+            ),
+            ProfilePlan({"x": CODEC, "score": CODEC.grid}, segments=(Segmentation((Band("level"),)),)),
         )
 
     deltas = [part(slice(None, cut)), part(slice(cut, None))]
     stored = [BucketProfile.from_bytes(delta.to_bytes()) for delta in deltas]
     whole, merged = part(slice(None)), stored[1].merge(stored[0])
-    assert (merged.rows, merged.errors) == (400, 2)
+    assert (merged.rows, merged.errors) == (400, failed.sum())
     assert all(same_integers(merged.features[name], whole.features[name]) for name in whole.features)
     assert same_integers(merged.outputs["score"], whole.outputs["score"])
     assert merged.latency is not None
     assert whole.latency is not None
     np.testing.assert_array_equal(merged.latency.counts, whole.latency.counts)
+    assert merged.segments.keys() == whole.segments.keys() == {f"level={LEVELS[code]}" for code in codes if code >= 0}
+    for name, segment in whole.segments.items():
+        assert (merged.segments[name].rows, merged.segments[name].errors) == (segment.rows, segment.errors)
+        assert same_integers(merged.segments[name].features["x"], segment.features["x"])
 
 
 def test_a_column_that_one_delta_lacks_stays_and_one_in_other_bins_is_named() -> None:
     x = NumericColumn(SAMPLE[:10])
     other = build_codec(SAMPLE * 2)
-    one = profile_rows(10, features={"x": x}, binnings={"x": CODEC})
-    two = profile_rows(10, features={"y": x}, binnings={"y": CODEC})
+
+    def profiled(features: dict[str, Column], codec: NumericCodec = CODEC) -> BucketProfile:
+        rows = Rows(np.zeros(10, dtype=np.int64), features)
+        return profile_rows(rows, ProfilePlan(dict.fromkeys(features, codec)))
+
+    one, two = profiled({"x": x}), profiled({"y": x})
     assert set(one.merge(two).features) == {"x", "y"}
     with pytest.raises(ValueError, match=r"column 'x'.*same bins"):
-        one.merge(profile_rows(10, features={"x": x}, binnings={"x": other}))
+        one.merge(profiled({"x": x}, other))
     level = CategoricalColumn(["a"], np.zeros(10, dtype=np.int32))
     with pytest.raises(ValueError, match="numeric on one side and categorical on the other"):
-        one.merge(profile_rows(10, features={"x": level}, binnings={}))
+        one.merge(profiled({"x": level}))
 
 
 @pytest.mark.parametrize("payload", [b"", b"random bytes", b"\x28\xb5\x2f\xfd\x00"])
@@ -220,10 +232,15 @@ def test_counts_survive_packing(counts: NDArray[np.int64]) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 10_000), st.booleans())
-def test_every_bucket_of_a_table_equals_the_profile_of_its_rows(seed: int, ordered: bool) -> None:  # noqa: FBT001
+@given(st.integers(0, 10_000), st.booleans(), st.sampled_from([0.5, 1.0]))
+def test_every_bucket_of_a_table_equals_the_profile_of_its_rows(
+    seed: int,
+    ordered: bool,  # noqa: FBT001
+    sampled: float,
+) -> None:
     rng = np.random.default_rng(seed)
     n, width = 300, 1000
+    sites = CategoricalColumn(["oslo", "rome"], rng.integers(-1, 2, n))
     at = rng.integers(-5000, 5000, n)
     at = np.sort(at) if ordered else at
     x = rng.choice(np.append(SAMPLE[:50], [np.nan, np.inf, -np.inf, 1e308]), n)
@@ -231,35 +248,39 @@ def test_every_bucket_of_a_table_equals_the_profile_of_its_rows(seed: int, order
     errors, latency = rng.random(n) < 0.1, rng.exponential(size=n)
     binnings: dict[str, NumericCodec | KeyGrid] = {"x": CODEC, "early": CODEC.grid}
 
-    def columns(rows: NDArray[np.int64]) -> dict[str, Column]:
-        return {
-            "x": NumericColumn(x[rows], nulls[rows]),
-            "early": NumericColumn(x[rows]),
-            "level": CategoricalColumn([*LEVELS, "a"], codes[rows]),
-        }
-
-    buckets = profile_buckets(
-        at, width, features=columns(np.arange(n)), binnings=binnings, errors=errors, latency_seconds=latency
+    columns: dict[str, Column] = {
+        "x": NumericColumn(x, nulls),
+        "early": NumericColumn(x),
+        "level": CategoricalColumn([*LEVELS, "a"], codes),
+    }
+    table = Rows(
+        at, columns, tags={"site": sites}, failed=errors, latency_seconds=latency, sampled=rng.random(n) < sampled
     )
+    splits = (Segmentation((Band("level"), Band("site"))), Segmentation((Band("x", (-0.5, 0.5)),)))
+    plan = ProfilePlan(binnings, width, splits)
+    buckets = profile_buckets(table, plan)
     assert sum(bucket.rows for bucket in buckets.values()) == n
     for start, bucket in buckets.items():
         rows = np.flatnonzero((at >= start) & (at < start + width))
-        expected = profile_rows(
-            len(rows),
-            features=columns(rows),
-            binnings=binnings,
-            errors=int(errors[rows].sum()),
-            latency_seconds=latency[rows],
-        )
-        assert (bucket.rows, bucket.errors) == (expected.rows, expected.errors)
-        assert all(same_integers(bucket.features[name], expected.features[name]) for name in expected.features)
-        assert bucket.latency is not None
-        assert expected.latency is not None
-        np.testing.assert_array_equal(bucket.latency.counts, expected.latency.counts)
+        expected = profile_rows(table.take(rows), plan)
+        assert_same(bucket, expected)
+        assert bucket.segments.keys() == expected.segments.keys()
+        for name, segment in expected.segments.items():
+            assert_same(bucket.segments[name], segment)
+
+
+def assert_same(one: BucketProfile, other: BucketProfile) -> None:
+    assert (one.rows, one.errors) == (other.rows, other.errors)
+    assert one.features.keys() == other.features.keys()
+    assert all(same_integers(one.features[name], other.features[name]) for name in other.features)
+    assert one.latency is not None
+    assert other.latency is not None
+    np.testing.assert_array_equal(one.latency.counts, other.latency.counts)
 
 
 def test_the_profile_of_a_million_rows_takes_about_a_kilobyte() -> None:
     rng = np.random.default_rng(0)
     values = rng.lognormal(size=1_000_000)
-    profile = profile_rows(1_000_000, features={"x": NumericColumn(values)}, binnings={"x": build_codec(values)})
+    rows = Rows(np.zeros(1_000_000, dtype=np.int64), {"x": NumericColumn(values)})
+    profile = profile_rows(rows, ProfilePlan({"x": build_codec(values)}))
     assert len(profile.to_bytes()) <= 1126
