@@ -101,6 +101,23 @@ def test_every_key_of_the_contract_is_read() -> None:
     assert spec.clock == "replay"
 
 
+def test_every_constraint_is_read_and_written_back() -> None:
+    written = [
+        {"column": "adr", "between": [0, None], "max_share": 0.01, "severity": "critical"},
+        {"column": "country", "in": ["PT", 1, 1.5, True], "not_null": True},
+        {"column": "code", "regex": "[A-Z]{3}", "unique": True},
+    ]
+    spec = parse_model_spec(document(constraints=written))
+    assert spec.to_dict()["constraints"] == written
+    assert [demand.words for each in spec.constraints for demand in each.demands()] == [
+        "at least 0",
+        "one of 'PT', '1', '1.5', 'true'",
+        "never missing",
+        "like '[A-Z]{3}'",
+        "never twice",
+    ]
+
+
 def test_dates_are_read_in_the_models_time_zone() -> None:
     spec = parse_model_spec(yaml.safe_load(WHOLE))
     assert spec.reference is not None
@@ -184,6 +201,16 @@ FAULTS: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
     ({"constraints": [{"column": "a", "between": [1, 0]}]}, "constraints[0].between", ("empty",)),
     ({"constraints": [{"column": "a"}]}, "constraints[0]", ("nothing is demanded",)),
     ({"constraints": [{"not_null": True}]}, "constraints[0].column", ("missing",)),
+    ({"constraints": [{"column": "a", "between": [None, None]}]}, "constraints[0].between", ("both ends",)),
+    ({"constraints": [{"column": "a", "in": "PT"}]}, "constraints[0].in", ("'PT'", "not a list")),
+    ({"constraints": [{"column": "a", "in": [1, None]}]}, "constraints[0].in[1]", ("None",)),
+    ({"constraints": [{"column": "a", "in": [float("inf")]}]}, "constraints[0].in[0]", ("inf", "finite")),
+    ({"constraints": [{"column": "a", "regexp": "x"}]}, "constraints[0].regexp", ("'regex'",)),
+    ({"constraints": [{"column": "a", "regex": "a["}]}, "constraints[0].regex", ("'a['", "missing ]")),
+    ({"constraints": [{"column": "a", "regex": "(?=a)"}]}, "constraints[0].regex", ("look-around",)),
+    ({"constraints": [{"column": "a", "unique": "yes"}]}, "constraints[0].unique", ("'yes'", "true")),
+    ({"constraints": [{"column": "a", "unique": True, "max_share": 2}]}, "constraints[0].max_share", ("2", "1")),
+    ({"constraints": [{"column": "a", "unique": True, "severity": "high"}]}, "constraints[0].severity", ("'high'",)),
     ({"costs": {"false_postive": 1}}, "costs.false_postive", ("'false_positive'",)),
     ({"decision_threshold": 1.5}, "decision_threshold", ("1.5", "0", "1")),
     ({"decision_threshold": True}, "decision_threshold", ("True",)),
@@ -240,7 +267,5 @@ def test_any_other_document_is_a_spec_error_and_nothing_else(anything: dict[str,
 def test_keys_that_nothing_acts_on_yet_are_named() -> None:
     plain = parse_model_spec(document())
     assert plain.unused == ()
-    spec = parse_model_spec(
-        document(constraints=[{"column": "adr", "not_null": True}], reference={"file": "train.parquet"})
-    )
-    assert spec.unused == ("constraints", "reference.file")
+    spec = parse_model_spec(document(protected=["gender"], reference={"file": "train.parquet"}))
+    assert spec.unused == ("protected", "reference.file")
