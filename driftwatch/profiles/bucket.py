@@ -10,6 +10,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from driftwatch.profiles.categorical import CategoricalProfile, profile_categorical
+from driftwatch.profiles.check import CheckCounts, merge_counts
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
 from driftwatch.profiles.latency import LatencyProfile
@@ -70,6 +71,7 @@ class BucketProfile:
         outputs: profile by role: "score", "prediction", "outcome".
         latency: None where no row carried one.
         segments: the part of these rows that is in each segment, by its name; rows that lack a value are in none.
+        checks: by key, how many rows break what is demanded of them.
     """
 
     rows: int
@@ -78,6 +80,7 @@ class BucketProfile:
     outputs: Mapping[str, ColumnProfile] = field(default_factory=dict)
     latency: LatencyProfile | None = None
     segments: Mapping[str, "BucketProfile"] = field(default_factory=dict)
+    checks: Mapping[str, CheckCounts] = field(default_factory=dict)
 
     def merge(self, other: "BucketProfile") -> "BucketProfile":
         """The profile of both together; associative and commutative.
@@ -98,6 +101,7 @@ class BucketProfile:
                     for name, segment in other.segments.items()
                 },
             },
+            checks=merge_counts(self.checks, other.checks),
         )
 
     def recode(self, codecs: Mapping[str, NumericCodec]) -> "BucketProfile":
@@ -113,6 +117,7 @@ class BucketProfile:
             _recode_columns(self.outputs, codecs),
             self.latency,
             {name: segment.recode(codecs) for name, segment in self.segments.items()},
+            checks=self.checks,
         )
 
     def to_bytes(self) -> bytes:
@@ -146,6 +151,8 @@ class BucketProfile:
         }
         if self.segments:
             fields["segments"] = {name: segment.to_fields() for name, segment in self.segments.items()}
+        if self.checks:
+            fields["checks"] = {key: self.checks[key].to_fields() for key in sorted(self.checks)}
         return fields
 
     @classmethod
@@ -158,6 +165,7 @@ class BucketProfile:
             {name: _from_fields(column) for name, column in fields["outputs"].items()},
             LatencyProfile.from_fields(fields["latency"]) if fields["latency"] else None,
             {name: cls.from_fields(segment) for name, segment in fields.get("segments", {}).items()},
+            checks={key: CheckCounts.from_fields(counts) for key, counts in fields.get("checks", {}).items()},
         )
 
 

@@ -1,12 +1,13 @@
 """A table of rows as the profiles of all its buckets: one pass over each column, however many buckets there are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftwatch.domain.wall_clock import bucket_numbers, start_of_bucket
 from driftwatch.profiles.bucket import (
     BucketProfile,
     CategoricalColumn,
@@ -17,6 +18,7 @@ from driftwatch.profiles.bucket import (
 )
 from driftwatch.profiles.cardinality import empty_registers, hash_values
 from driftwatch.profiles.categorical import CategoricalProfile, profile_counts
+from driftwatch.profiles.check import CheckCounts
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
 from driftwatch.profiles.kernel import Tally, assign_bins
@@ -62,7 +64,7 @@ def profile_rows(rows: Rows, plan: ProfilePlan) -> BucketProfile:
     segments: dict[str, BucketProfile] = {}
     for split in plan.segments:
         names, places = assign_segments(rows, split) or ((), np.zeros(0, dtype=np.int64))
-        within = replace(plan, segments=())
+        within = replace(plan, segments=(), checks=())
         segments |= {
             name: profile_rows(rows.take(np.flatnonzero(places == place)), within) for place, name in enumerate(names)
         }
@@ -73,13 +75,23 @@ def profile_rows(rows: Rows, plan: ProfilePlan) -> BucketProfile:
         {role: profile_column(column, plan.binnings.get(role)) for role, column in rows.outputs.items()},
         profile_latency(rows.latency_seconds) if rows.latency_seconds is not None else None,
         segments,
+        checks=_check(rows, plan, [np.arange(len(rows))])[0],
     )
 
 
 def profile_buckets(rows: Rows, plan: ProfilePlan) -> dict[int, BucketProfile]:
     """The profile of every bucket that has rows, by its start; each equals :func:`profile_rows` of its rows."""
-    buckets = rows.at // plan.width
-    profiles = {key * plan.width: profile for key, profile in _profile_groups(rows, plan, buckets).items()}
+    buckets = bucket_numbers(rows.at, plan.width, plan.zone)
+    numbered = _profile_groups(rows, plan, buckets)
+    start_of = {number: start_of_bucket(number, plan.width, plan.zone) for number in numbered}
+    profiles = {start_of[number]: profile for number, profile in numbered.items()}
+    if plan.checks:
+        groups = _group(buckets)
+        counts = _check(
+            rows, plan, [groups.order[first:last] for first, last in zip(groups.starts, groups.ends, strict=True)]
+        )
+        for key, checks in zip(groups.keys.tolist(), counts, strict=True):
+            profiles[key * plan.width] = replace(profiles[key * plan.width], checks=checks)
     for split in plan.segments:
         assigned = assign_segments(rows, split)
         if assigned is None:
@@ -90,7 +102,7 @@ def profile_buckets(rows: Rows, plan: ProfilePlan) -> dict[int, BucketProfile]:
         found: dict[int, dict[str, BucketProfile]] = {}
         for key, profile in _profile_groups(rows.take(kept), plan, keys).items():
             bucket, place = divmod(key, len(names))
-            found.setdefault(bucket * plan.width, {})[names[place]] = profile
+            found.setdefault(start_of[bucket], {})[names[place]] = profile
         for at, segments in found.items():
             profiles[at] = replace(profiles[at], segments={**profiles[at].segments, **segments})
     return profiles
@@ -117,6 +129,12 @@ def _profile_groups(rows: Rows, plan: ProfilePlan, keys: NDArray[np.int64]) -> d
             profile_latency(rows.latency_seconds[these]) if rows.latency_seconds is not None else None,
         )
     return result
+
+
+def _check(rows: Rows, plan: ProfilePlan, groups: Sequence[NDArray[np.int64]]) -> list[dict[str, CheckCounts]]:
+    """What came of the plan's checks in each group of rows, by key."""
+    looked = {check.key: check.look_at(rows) for check in plan.checks}
+    return [{key: each.count(these) for key, each in looked.items() if each is not None} for these in groups]
 
 
 def _columns(columns: Mapping[str, Column], plan: ProfilePlan, groups: _Groups) -> dict[int, dict[str, ColumnProfile]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from driftwatch.domain.instant import HOUR
+from driftwatch.profiles.checking import Check
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
 from driftwatch.profiles.segmentation import Segmentation
@@ -19,8 +20,12 @@ class ProfilePlan:
         binnings: for each numeric column: by feature name, and by role for outputs.
         width: of a bucket, microseconds.
         segments: by what rows are split; each split is profiled beside the whole.
+        checks: what is demanded of rows; counted over the whole.
+        zone: IANA name of the time zone whose days buckets longer than an hour follow.
     """
 
     binnings: Mapping[str, NumericCodec | KeyGrid] = field(default_factory=dict)
     width: int = HOUR
     segments: tuple[Segmentation, ...] = ()
+    checks: tuple[Check, ...] = ()
+    zone: str = "UTC"

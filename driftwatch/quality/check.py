@@ -155,9 +155,10 @@ def _codes(column: Column) -> NDArray[np.int64]:
     """int64[n], equal for equal values; of missing ones it says nothing."""
     if isinstance(column, NumericColumn):
         return np.unique(column.values, return_inverse=True)[1].astype(np.int64)
+    used, inverse = np.unique(column.codes, return_inverse=True)
     places: dict[str, int] = {}
-    canonical = [places.setdefault(value, len(places)) for value in column.dictionary]
-    return np.asarray(np.array([*canonical, -1], dtype=np.int64)[column.codes], dtype=np.int64)
+    same = [-1 if code < 0 else places.setdefault(column.dictionary[code], len(places)) for code in used.tolist()]
+    return np.array(same, dtype=np.int64)[inverse]
 
 
 def _as_categories(ids: Sequence[str]) -> CategoricalColumn:
