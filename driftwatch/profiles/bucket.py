@@ -14,6 +14,7 @@ from driftwatch.profiles.check import CheckCounts, merge_counts
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
 from driftwatch.profiles.latency import LatencyProfile
+from driftwatch.profiles.moments import MomentsProfile, merge_moments
 from driftwatch.profiles.numeric import NumericProfile, profile_numeric
 
 __all__ = [
@@ -72,6 +73,8 @@ class BucketProfile:
         latency: None where no row carried one.
         segments: the part of these rows that is in each segment, by its name; rows that lack a value are in none.
         checks: by key, how many rows break what is demanded of them.
+        moments: of all numeric features together (under :data:`~driftwatch.profiles.moments.NUMERIC_TOGETHER`) and of
+            each embedding, once they have a frame.
     """
 
     rows: int
@@ -81,6 +84,7 @@ class BucketProfile:
     latency: LatencyProfile | None = None
     segments: Mapping[str, "BucketProfile"] = field(default_factory=dict)
     checks: Mapping[str, CheckCounts] = field(default_factory=dict)
+    moments: Mapping[str, MomentsProfile] = field(default_factory=dict)
 
     def merge(self, other: "BucketProfile") -> "BucketProfile":
         """The profile of both together; associative and commutative.
@@ -102,6 +106,7 @@ class BucketProfile:
                 },
             },
             checks=merge_counts(self.checks, other.checks),
+            moments=merge_moments(self.moments, other.moments),
         )
 
     def recode(self, codecs: Mapping[str, NumericCodec]) -> "BucketProfile":
@@ -118,6 +123,7 @@ class BucketProfile:
             self.latency,
             {name: segment.recode(codecs) for name, segment in self.segments.items()},
             checks=self.checks,
+            moments=self.moments,
         )
 
     def to_bytes(self) -> bytes:
@@ -153,6 +159,8 @@ class BucketProfile:
             fields["segments"] = {name: segment.to_fields() for name, segment in self.segments.items()}
         if self.checks:
             fields["checks"] = {key: self.checks[key].to_fields() for key in sorted(self.checks)}
+        if self.moments:
+            fields["moments"] = {name: self.moments[name].to_fields() for name in sorted(self.moments)}
         return fields
 
     @classmethod
@@ -166,6 +174,7 @@ class BucketProfile:
             LatencyProfile.from_fields(fields["latency"]) if fields["latency"] else None,
             {name: cls.from_fields(segment) for name, segment in fields.get("segments", {}).items()},
             checks={key: CheckCounts.from_fields(counts) for key, counts in fields.get("checks", {}).items()},
+            moments={name: MomentsProfile.from_fields(sums) for name, sums in fields.get("moments", {}).items()},
         )
 
 

@@ -23,6 +23,7 @@ from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
 from driftwatch.profiles.kernel import Tally, assign_bins
 from driftwatch.profiles.latency import profile_latency
+from driftwatch.profiles.moments import NUMERIC_TOGETHER, MomentsFrame, MomentsProfile, profile_moments_by_group
 from driftwatch.profiles.numeric import NumericProfile, from_tally
 from driftwatch.profiles.plan import ProfilePlan
 from driftwatch.profiles.rows import Rows, take
@@ -64,7 +65,7 @@ def profile_rows(rows: Rows, plan: ProfilePlan) -> BucketProfile:
     segments: dict[str, BucketProfile] = {}
     for split in plan.segments:
         names, places = assign_segments(rows, split) or ((), np.zeros(0, dtype=np.int64))
-        within = replace(plan, segments=(), checks=())
+        within = replace(plan, segments=(), checks=(), moments={})
         segments |= {
             name: profile_rows(rows.take(np.flatnonzero(places == place)), within) for place, name in enumerate(names)
         }
@@ -76,6 +77,7 @@ def profile_rows(rows: Rows, plan: ProfilePlan) -> BucketProfile:
         profile_latency(rows.latency_seconds) if rows.latency_seconds is not None else None,
         segments,
         checks=_check(rows, plan, [np.arange(len(rows))])[0],
+        moments=_moments(rows, plan, _group(np.zeros(len(rows), dtype=np.int64)))[0] if len(rows) else {},
     )
 
 
@@ -91,7 +93,11 @@ def profile_buckets(rows: Rows, plan: ProfilePlan) -> dict[int, BucketProfile]:
             rows, plan, [groups.order[first:last] for first, last in zip(groups.starts, groups.ends, strict=True)]
         )
         for key, checks in zip(groups.keys.tolist(), counts, strict=True):
-            profiles[key * plan.width] = replace(profiles[key * plan.width], checks=checks)
+            profiles[start_of[key]] = replace(profiles[start_of[key]], checks=checks)
+    if plan.moments:
+        groups = _group(buckets)
+        for key, moments in zip(groups.keys.tolist(), _moments(rows, plan, groups), strict=True):
+            profiles[start_of[key]] = replace(profiles[start_of[key]], moments=moments)
     for split in plan.segments:
         assigned = assign_segments(rows, split)
         if assigned is None:
@@ -135,6 +141,35 @@ def _check(rows: Rows, plan: ProfilePlan, groups: Sequence[NDArray[np.int64]]) -
     """What came of the plan's checks in each group of rows, by key."""
     looked = {check.key: check.look_at(rows) for check in plan.checks}
     return [{key: each.count(these) for key, each in looked.items() if each is not None} for these in groups]
+
+
+def _moments(rows: Rows, plan: ProfilePlan, groups: _Groups) -> list[dict[str, MomentsProfile]]:
+    """The moments of each group, by name; of what the rows do not hold there are none."""
+    found: list[dict[str, MomentsProfile]] = [{} for _ in groups.keys]
+    for name, frame in plan.moments.items():
+        values = _matrix(rows, name, frame)
+        if values is None:
+            continue
+        for into, profile in zip(found, profile_moments_by_group(frame, values[groups.order], groups.starts), strict=True):
+            if profile.n:
+                into[name] = profile
+    return found
+
+
+def _matrix(rows: Rows, name: str, frame: MomentsFrame) -> NDArray[np.float64] | None:
+    """float64[n, d], NaN where a value is missing; None where the rows hold nothing that fits the frame."""
+    if name != NUMERIC_TOGETHER:
+        vectors = rows.vectors.get(name)
+        fits = vectors is not None and vectors.shape[1] == len(frame.names)
+        return vectors.astype(np.float64) if vectors is not None and fits else None
+    if not any(isinstance(rows.features.get(each), NumericColumn) for each in frame.names):
+        return None
+    values = np.full((len(rows), len(frame.names)), np.nan)
+    for place, each in enumerate(frame.names):
+        column = rows.features.get(each)
+        if isinstance(column, NumericColumn):
+            values[:, place] = column.values if column.nulls is None else np.where(column.nulls, np.nan, column.values)
+    return values
 
 
 def _columns(columns: Mapping[str, Column], plan: ProfilePlan, groups: _Groups) -> dict[int, dict[str, ColumnProfile]]:

@@ -7,6 +7,7 @@ from driftwatch.domain.instant import HOUR
 from driftwatch.profiles.checking import Check
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
+from driftwatch.profiles.moments import MomentsFrame
 from driftwatch.profiles.segmentation import Segmentation
 
 __all__ = ["ProfilePlan"]
@@ -21,6 +22,7 @@ class ProfilePlan:
         width: of a bucket, microseconds.
         segments: by what rows are split; each split is profiled beside the whole.
         checks: what is demanded of rows; counted over the whole.
+        moments: what several numbers are taken together in, by name; over the whole.
         zone: IANA name of the time zone whose days buckets longer than an hour follow.
     """
 
@@ -29,3 +31,4 @@ class ProfilePlan:
     segments: tuple[Segmentation, ...] = ()
     checks: tuple[Check, ...] = ()
     zone: str = "UTC"
+    moments: Mapping[str, MomentsFrame] = field(default_factory=dict)

@@ -24,6 +24,7 @@ class Rows:
         failed: bool[n], true where the serving call failed; None where nobody says.
         latency_seconds: float64[n], NaN where a row has none; or None.
         ids: n prediction ids, or None.
+        vectors: embeddings by name, float32[n, d], NaN in rows without one.
         sampled: bool[n], the rows whose features were kept by a client that samples; None: all were.
     """
 
@@ -35,6 +36,7 @@ class Rows:
     latency_seconds: NDArray[np.float64] | None = None
     ids: Sequence[str] | None = None
     sampled: NDArray[np.bool_] | None = None
+    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.at)
@@ -55,6 +57,7 @@ class Rows:
             latency_seconds=None if self.latency_seconds is None else self.latency_seconds[rows],
             ids=ids,
             sampled=None if self.sampled is None else self.sampled[rows],
+            vectors={name: values[rows] for name, values in self.vectors.items()},
         )
 
     def column(self, name: str) -> Column | None:
