@@ -41,4 +41,4 @@ install:
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .test-environments build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

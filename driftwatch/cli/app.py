@@ -16,6 +16,7 @@ _COMMANDS: tuple[str, ...] = (
     "serve",
     "compare",
     "backtest",
+    "report",
     "apply",
     "incident",
     "receiver",
