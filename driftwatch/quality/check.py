@@ -16,6 +16,7 @@ from driftwatch.quality.pattern import matches
 __all__ = ["DemandCheck"]
 
 _LONGEST_EXAMPLE = 80
+_ROLES = ("id", "latency_seconds", "score", "prediction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class DemandCheck:
 
     Attributes:
         demand: what is demanded.
-        role: the role of the column ("score", "prediction", "latency_seconds", "id"), or None for a feature or tag.
+        role: of the column, or None for a feature or tag. Only the id, latency, score and prediction are of rows.
         private: no value may be kept as an example.
     """
 
@@ -48,7 +49,7 @@ class DemandCheck:
         needed = np.ones(len(rows), dtype=np.bool_) if sampled is None else sampled
         kind = self.demand.kind
         if column is None:
-            if kind is not DemandKind.NOT_NULL:
+            if kind is not DemandKind.NOT_NULL or not self._is_of_rows:
                 return None
             return _Looked(None, needed, needed, unique=False)
         shown = None if self.private or kind is DemandKind.NOT_NULL else column
@@ -58,6 +59,11 @@ class DemandCheck:
         if kind is DemandKind.UNIQUE:
             return _Looked(shown, present, np.zeros(len(rows), dtype=np.bool_), unique=True, codes=_codes(column))
         return _Looked(shown, present, present & ~self._allowed(column, present), unique=False)
+
+    @property
+    def _is_of_rows(self) -> bool:
+        role = self.role
+        return role is None or role in _ROLES or role.startswith("score.")
 
     def _find(self, rows: Rows) -> tuple[Column | None, NDArray[np.bool_] | None]:
         """The column, and the rows that can be expected to have it (None: all)."""
