@@ -196,9 +196,8 @@ def calibrated_pairs(
         fitted, stop = model.columns[one.name], one.length
         width = stop - start
         place = max(0, sum(scale <= width for scale in model.scales) - 1)
-        ends = np.array([stop - 1])
-        [values] = fitted.values.sums(one.counts, stop - 1, stop, width).windows(ends, [width])
-        [missing] = fitted.missing.sums(presence(one), stop - 1, stop, width).windows(ends, [width])
+        values = fitted.values.window(one.counts, stop, width)
+        missing = fitted.missing.window(presence(one), stop, width)
         novel, n = int(one.novel[start:].sum()), int(values.n[0])
         variation = Variation(
             {kind: float(table[place]) for kind, table in fitted.tau2.items()},

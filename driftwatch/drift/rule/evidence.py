@@ -1,6 +1,6 @@
-"""Evidence: the components' scores and p-values for some buckets of one column, at every scale."""
+"""Evidence: the components' scores and p-values, lane by lane, at every scale."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,13 +18,11 @@ from driftwatch.drift.rule.components import (
     total_variation,
 )
 from driftwatch.drift.rule.constants import ATOM_ROWS, LEAST_ROWS, RECENCY_KAPPA
-from driftwatch.drift.rule.fitting import ColumnFit, ModelFit
+from driftwatch.drift.rule.lanes import Lanes
 from driftwatch.drift.rule.recency import cross_fractions, signed_fractions
-from driftwatch.drift.rule.sample import presence
-from driftwatch.drift.rule.series import Series
 from driftwatch.drift.rule.tails import numerator_freedom, p_values, z_scores
 
-__all__ = ["Bench", "Component", "Evidence", "gather", "material_distance"]
+__all__ = ["Component", "Evidence", "gather", "material_distance"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -40,17 +38,17 @@ _NOVEL_POWER = 4.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Component:
-    """One component over S scales and N buckets.
+    """One component over S scales and L lanes.
 
     Attributes:
         name: as judgements say it.
-        z: float64[S, N], score.
-        p: float64[S, N], p-value, 1 where a gate is shut.
-        sign: int64[S, N].
-        size: float64[S, N], the effect that recency compares.
-        need: float64[S, N], the effect that each window has the power to show.
-        rows: float64[S, N], the rows that it rests on.
-        fractions: of some buckets int64[K]: float64[S, S, K], how much of window q's effect window r shows, at [r, q].
+        z: float64[S, L], score.
+        p: float64[S, L], p-value, 1 where a gate is shut.
+        sign: int64[S, L].
+        size: float64[S, L], the effect that recency compares.
+        need: float64[S, L], the effect that each window has the power to show.
+        rows: float64[S, L], the rows that it rests on.
+        fractions: of some lanes int64[K]: float64[S, S, K], how much of window q's effect window r shows, at [r, q].
         weighty: whether the effect is worth a page however small the distance (shares are).
     """
 
@@ -67,89 +65,52 @@ class Component:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """Everything measured on N buckets of one column.
+    """Everything measured on L lanes.
 
     Attributes:
         components: in the order in which ties are told.
-        distance: float64[S, N], Kolmogorov-Smirnov or, for categories, total variation.
+        distance: float64[S, L], Kolmogorov-Smirnov or, for categories, total variation.
         steady: the component that recency of a material shift is read from.
-        comparable: bool[S, N], windows with enough rows, in enough cells, to be compared.
-        values: windows of the column's cells, one entry a scale.
-        missing: windows of missing and non-missing rows, one entry a scale.
+        comparable: bool[S, L], windows with enough rows, in enough cells, to be compared.
+        values: S·L windows of the columns' cells.
+        missing: S·L windows of missing and non-missing rows.
     """
 
     components: tuple[Component, ...]
     distance: Floats
     steady: Component
     comparable: Bools
-    values: Sequence[Windows]
-    missing: Sequence[Windows]
+    values: Windows
+    missing: Windows
 
     def effects(self, scale: Ints) -> tuple[Floats, Floats]:
-        """Total variation and Jensen-Shannon distance, float64[N], of each bucket's window at one scale each."""
-        each = np.arange(len(scale))
-        p = np.stack([windows.p for windows in self.values])[scale, each]
-        q = np.stack([windows.q for windows in self.values])[scale, each]
+        """Total variation and Jensen-Shannon distance, float64[L], of each lane's window at one scale each."""
+        rows = scale * len(scale) + np.arange(len(scale))
+        p, q = self.values.p[rows], self.values.q[rows]
         return total_variation(p, q), jensen_shannon(p, q)
 
 
-class Bench:
-    """One column laid out for measuring: its running sums over the positions to judge."""
-
-    def __init__(self, series: Series, fitted: ColumnFit, model: ModelFit, start: int, stop: int) -> None:
-        longest = model.scales[-1]
-        self.series = series
-        self.fitted = fitted
-        self.model = model
-        self.present = presence(series)[:stop]
-        self.rows = self.present.sum(axis=1)
-        self.values = fitted.values.sums(series.counts, start, stop, longest, series.present)
-        self.missing = fitted.missing.sums(self.present, start, stop, longest, self.rows)
-        self.novel = np.concatenate(([0], np.cumsum(series.novel[:stop])))
-
-
-def gather(bench: Bench, ends: Ints) -> Evidence:
-    """Measure the windows of every scale that end at `ends`, int64[N]."""
-    series, fitted, model = bench.series, bench.fitted, bench.model
-    scales = model.scales
-    values = bench.values.windows(ends, scales)
-    missing = bench.missing.windows(ends, scales)
-    stacked = _stack(values)
-    shape = (len(scales), len(ends))
-    if series.scores is not None:
-        components, distance, comparable = _numeric(stacked, series.scores, fitted, model, shape)
+def gather(lanes: Lanes) -> Evidence:
+    """Measure the windows of every scale and lane."""
+    if lanes.fitted.scores is not None:
+        components, distance, comparable = _numeric(lanes, lanes.fitted.scores)
     else:
-        components, distance, comparable = _categorical(stacked, fitted, model, shape)
-    share = _missing(_stack(missing), fitted, model, shape)
-    novel = _novel(bench, values, ends)
-    return Evidence((*components, share, novel), distance, components[-1], comparable, values, missing)
+        components, distance, comparable = _categorical(lanes)
+    share, novel = _missing(lanes), _novel(lanes)
+    return Evidence((*components, share, novel), distance, components[-1], comparable, lanes.values, lanes.missing)
 
 
-def material_distance(bench: Bench, ends: Ints, scale: int) -> Floats:
-    """float64[N], Kolmogorov-Smirnov or total variation of the windows of one scale ending at `ends`."""
-    sums = bench.fitted.values.sums(bench.series.counts, int(ends[0]), int(ends[-1]) + 1, scale)
-    [windows] = sums.windows(ends, [scale])
-    if bench.series.scores is None:
+def material_distance(windows: Windows, kind: str) -> Floats:
+    """float64[W], Kolmogorov-Smirnov or, of categories, total variation."""
+    if kind == "categorical":
         return total_variation(windows.p, windows.q)
     return np.asarray(np.abs(np.cumsum(windows.p - windows.q, axis=1)).max(axis=1), dtype=np.float64)
 
 
-def _stack(windows: Sequence[Windows]) -> Windows:
-    return Windows(
-        np.concatenate([one.ends for one in windows]),
-        np.concatenate([one.p for one in windows]),
-        np.concatenate([one.q for one in windows]),
-        np.concatenate([one.n for one in windows]),
-        np.concatenate([one.m for one in windows]),
-    )
-
-
-def _scored(
-    kind: str, name: str, statistic: Statistic, n: Floats, gate: Bools, fitted: ColumnFit, model: ModelFit
-) -> Component:
-    """Turn a statistic over S·N windows into a component; its gate is bool[S, N]."""
-    shape = gate.shape
-    tau2, d2 = (np.repeat(table[kind], shape[1]) for table in (fitted.tau2, fitted.d2))
+def _scored(kind: str, name: str, statistic: Statistic, n: Floats, gate: Bools, lanes: Lanes) -> Component:
+    """Turn a statistic over S·L windows into a component; its gate is bool[S, L]."""
+    shape, model = gate.shape, lanes.model
+    tau2, d2 = (table[kind].reshape(-1) for table in (lanes.fitted.tau2, lanes.fitted.d2))
     z = z_scores(statistic, n, tau2, d2).reshape(shape)
     calendar = model.ladder.calendar
     tailed = [
@@ -172,19 +133,17 @@ def _scored(
     )
 
 
-def _numeric(
-    windows: Windows, scores: Floats, fitted: ColumnFit, model: ModelFit, shape: tuple[int, int]
-) -> tuple[tuple[Component, ...], Floats, Bools]:
-    numeric = numeric_statistics(windows, scores)
+def _numeric(lanes: Lanes, scores: Floats) -> tuple[tuple[Component, ...], Floats, Bools]:
+    windows, shape = lanes.values, lanes.shape
+    numeric = numeric_statistics(windows, np.tile(scores, (shape[0], 1)))
     distance = numeric.distance.reshape(shape)
     n = windows.n.reshape(shape)
     comparable = (n >= LEAST_ROWS) & (n * (1 - numeric.crowd.reshape(shape)) >= ATOM_ROWS)
-    comparable &= fitted.values.table.total > 0
-    long = np.array([model.ladder.calendar.is_long(scale) for scale in model.scales])[:, None]
-    worth = numeric.effect.reshape(shape) >= np.where(long, _SMALL_LONG_EFFECT, _SMALL_EFFECT)
+    comparable &= lanes.fitted.known
+    worth = numeric.effect.reshape(shape) >= np.where(lanes.long, _SMALL_LONG_EFFECT, _SMALL_EFFECT)
     gate = comparable & (worth | (distance >= _SMALL_DISTANCE))
     location, spread, shape_ = (
-        _scored(kind, name, statistic, windows.n, gate, fitted, model)
+        _scored(kind, name, statistic, windows.n, gate, lanes)
         for kind, name, statistic in (
             ("V", "location", numeric.location),
             ("S", "spread", numeric.spread),
@@ -197,14 +156,13 @@ def _numeric(
     return (location, spread, shape_), distance, comparable
 
 
-def _categorical(
-    windows: Windows, fitted: ColumnFit, model: ModelFit, shape: tuple[int, int]
-) -> tuple[tuple[Component, ...], Floats, Bools]:
+def _categorical(lanes: Lanes) -> tuple[tuple[Component, ...], Floats, Bools]:
+    windows, shape = lanes.values, lanes.shape
     categorical = categorical_statistics(windows)
     distance = categorical.distance.reshape(shape)
-    comparable = (windows.n.reshape(shape) >= LEAST_ROWS) & (fitted.values.table.total > 0)
+    comparable = (windows.n.reshape(shape) >= LEAST_ROWS) & lanes.fitted.known
     worth = (distance >= _SMALL_DISTANCE) | (categorical.divergence.reshape(shape) >= _SMALL_DISTANCE)
-    mix = _scored("C", "categories", categorical.mix, windows.n, comparable & worth, fitted, model)
+    mix = _scored("C", "categories", categorical.mix, windows.n, comparable & worth, lanes)
     difference = categorical.difference.reshape(*shape, -1)
     ratio = categorical.ratio.reshape(*shape, -1)
     mix = _with_fractions(mix, lambda at: cross_fractions(difference[:, at], ratio[:, at]))
@@ -225,30 +183,29 @@ def _with_fractions(component: Component, fractions: Callable[[NDArray[np.intp]]
     )
 
 
-def _missing(windows: Windows, fitted: ColumnFit, model: ModelFit, shape: tuple[int, int]) -> Component:
+def _missing(lanes: Lanes) -> Component:
     """Missing share: a difference of two points, and a rise only above what the reference had."""
+    windows, shape = lanes.missing, lanes.shape
     statistics = missing_statistics(windows)
     p, q = statistics.p.reshape(shape), statistics.q.reshape(shape)
     gate = (windows.n.reshape(shape) >= LEAST_ROWS) & (np.abs(p - q) >= _SMALL_SHARE)
-    gate &= (p < q) | (p > fitted.missing_limit[:, None])
-    gate &= fitted.missing.table.total > 0
-    return _scored("M", "missing_share", statistics.share, windows.n, gate, fitted, model)
+    gate &= (p < q) | (p > lanes.fitted.missing_limit)
+    gate &= lanes.fitted.counted
+    return _scored("M", "missing_share", statistics.share, windows.n, gate, lanes)
 
 
-def _novel(bench: Bench, values: Sequence[Windows], ends: Ints) -> Component:
+def _novel(lanes: Lanes) -> Component:
     """Values that the reference never had: the binomial chance of so many, given how often its folds had them.
 
     Three rows or more, and a share above a floor and above the largest that the reference had (1 + 8/folds); numeric
     columns that set records as a matter of course are tested in long windows only.
     """
-    fitted, model, running = bench.fitted, bench.model, bench.novel
-    n = np.stack([windows.n for windows in values])
-    starts = ends[None] + 1 - np.array(model.scales)[:, None]
-    k = np.where(starts >= 0, running[ends + 1][None] - running[np.maximum(starts, 0)], 0).astype(np.float64)
+    fitted = lanes.fitted
+    n, k = lanes.values.n.reshape(lanes.shape), lanes.novel.astype(np.float64)
     share = k / np.maximum(n, 1.0)
-    gate = (n >= LEAST_ROWS) & (k >= _LEAST_NOVEL) & (share > fitted.novel_limit[:, None])
-    if fitted.kind == "numeric" and fitted.restless:
-        gate &= np.array([model.ladder.calendar.is_long(scale) for scale in model.scales])[:, None]
+    gate = (n >= LEAST_ROWS) & (k >= _LEAST_NOVEL) & (share > fitted.novel_limit)
+    if fitted.kind == "numeric":
+        gate &= lanes.long | ~fitted.restless
     p = np.where(gate, bdtrc(np.maximum(k - 1, 0), np.maximum(n, 1).astype(np.int64), fitted.novel_probability), 1.0)
     z = k - n * fitted.novel_probability
     z /= np.sqrt(np.maximum(n * fitted.novel_probability * (1 - fitted.novel_probability), 1e-12))

@@ -10,7 +10,7 @@ from driftwatch.drift.rule.calendar import Calendar
 from driftwatch.drift.rule.cells import CategoryCells, NumericCells, category_cells, numeric_cells
 from driftwatch.drift.rule.ladder import Ladder
 
-__all__ = ["Series", "categorical_series", "numeric_series"]
+__all__ = ["Series", "SeriesSource", "categorical_series", "numeric_series"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +63,22 @@ class Series:
             missing=np.concatenate((self.missing, np.asarray(missing, dtype=np.int64))),
             novel=np.concatenate((self.novel, novel)),
         )
+
+
+class SeriesSource:
+    """A series as what a trail is carried on from."""
+
+    def __init__(self, series: Series) -> None:
+        self._cells = np.concatenate((series.counts, series.missing[:, None], series.novel[:, None]), axis=1)
+        self._rows = series.present + series.missing
+
+    def cells(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64[K, C + 2], rows by cell, then missing ones, then those with new values."""
+        return np.asarray(self._cells[positions], dtype=np.int64)
+
+    def rows(self, stop: int) -> NDArray[np.int64]:
+        """int64[stop], all rows of every bucket."""
+        return np.asarray(self._rows[:stop], dtype=np.int64)
 
 
 def numeric_series(

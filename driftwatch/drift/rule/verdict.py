@@ -7,43 +7,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.drift.rule.constants import MATERIAL_KS, MATERIAL_TV, RECENCY_ROWS
-from driftwatch.drift.rule.evidence import Bench, Component, Evidence, gather, material_distance
+from driftwatch.drift.rule.evidence import Component, Evidence, gather, material_distance
+from driftwatch.drift.rule.lanes import Lanes
 from driftwatch.drift.rule.recency import faded
 
-__all__ = ["ColumnVerdicts", "column_verdicts"]
+__all__ = ["LaneVerdicts", "lane_verdicts"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 
 _SMALL_DISTANCE = 0.05
-_SETTLED_DAYS = 28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ColumnVerdicts:
-    """Verdicts on N consecutive buckets of one column, before they are set beside other columns.
+class LaneVerdicts:
+    """Verdicts on L lanes, before columns are set beside one another.
 
     Attributes:
-        rows: int64[N], all rows of the newest bucket.
-        judged: bool[N], some scale gave a verdict.
-        alarm: bool[N].
-        minor: bool[N].
-        material: bool[N], the alarm is a material shift alone.
-        component: int64[N], place in `names`; -1 for none.
+        rows: int64[L], all rows of the newest bucket.
+        judged: bool[L], some scale gave a verdict.
+        alarm: bool[L].
+        minor: bool[L].
+        material: bool[L], the alarm is a material shift alone.
+        component: int64[L], place in `names`; -1 for none.
         names: the components.
-        scale: int64[N], place of the window reported.
-        sign: int64[N].
-        z: float64[N].
-        p: float64[N].
-        shortest_p: float64[N], of the shortest scale, over all components.
-        distance: float64[N], Kolmogorov-Smirnov or total variation of the window reported.
-        total_variation: float64[N].
-        jensen_shannon: float64[N].
-        n: float64[N], non-missing rows of the window reported.
-        n_reference: float64[N].
-        missing_share: float64[N].
-        reference_missing_share: float64[N].
+        scale: int64[L], place of the window reported.
+        sign: int64[L].
+        z: float64[L].
+        p: float64[L].
+        shortest_p: float64[L], of the shortest scale, over all components.
+        distance: float64[L], Kolmogorov-Smirnov or total variation of the window reported.
+        total_variation: float64[L].
+        jensen_shannon: float64[L].
+        n: float64[L], non-missing rows of the window reported.
+        n_reference: float64[L].
+        missing_share: float64[L].
+        reference_missing_share: float64[L].
     """
 
     rows: Ints
@@ -67,33 +67,31 @@ class ColumnVerdicts:
     reference_missing_share: Floats
 
 
-def column_verdicts(bench: Bench, ends: Ints, low: Bools, threshold: float) -> ColumnVerdicts:
-    """Judge one column at consecutive positions.
+def lane_verdicts(lanes: Lanes, threshold: float) -> LaneVerdicts:
+    """Judge lanes.
 
     Args:
-        bench: the column and what the reference says about it.
-        ends: int64[N], positions.
-        low: bool[S, N], windows with too few rows beside the usual.
+        lanes: columns of one kind at some buckets, and what the reference says of them.
         threshold: the p-value below which a surprise is an alarm.
     """
-    evidence = gather(bench, ends)
-    rows = bench.rows[ends]
-    allowed = ~np.logical_or.accumulate(low, axis=0) & (rows > 0)
+    evidence = gather(lanes)
+    rows = lanes.rows
+    allowed = ~np.logical_or.accumulate(lanes.low, axis=0) & (rows > 0)
     surprising = np.stack([_surprises(one, allowed, threshold) for one in evidence.components])
     p = np.stack([np.where(allowed, one.p, 1.0) for one in evidence.components])
-    material = _material(bench, ends, evidence) & allowed
+    material = _material(lanes, evidence) & allowed
     material &= ~_faded_at(evidence.steady, material)
-    alarm = surprising.any(axis=(0, 1)) | material.any(axis=0)
+    alarm = np.asarray(surprising.any(axis=(0, 1)) | material.any(axis=0), dtype=np.bool_)
     component, scale = _most_surprising(p, surprising, material, evidence)
-    each = np.arange(len(ends))
+    each = np.arange(len(rows))
     variation, divergence = evidence.effects(scale)
-    taken = [np.stack(parts)[scale, each] for parts in _window_facts(evidence)]
-    return ColumnVerdicts(
+    taken = [of.reshape(lanes.shape)[scale, each] for of in _window_facts(evidence)]
+    return LaneVerdicts(
         rows,
         allowed[0],
         alarm,
         alarm & _minor(surprising, material, evidence),
-        alarm & ~surprising.any(axis=(0, 1)),
+        np.asarray(alarm & ~surprising.any(axis=(0, 1)), dtype=np.bool_),
         np.where(p[component, scale, each] < 1, component, -1),
         tuple(one.name for one in evidence.components),
         scale,
@@ -108,24 +106,19 @@ def column_verdicts(bench: Bench, ends: Ints, low: Bools, threshold: float) -> C
     )
 
 
-def _window_facts(evidence: Evidence) -> tuple[list[Floats], list[Floats], list[Floats], list[Floats]]:
-    """Rows, reference rows, missing share and expected missing share, each by scale."""
-    return (
-        [windows.n for windows in evidence.values],
-        [windows.m for windows in evidence.values],
-        [windows.p[:, 0] for windows in evidence.missing],
-        [windows.q[:, 0] for windows in evidence.missing],
-    )
+def _window_facts(evidence: Evidence) -> tuple[Floats, Floats, Floats, Floats]:
+    """Rows, reference rows, missing share and expected missing share of S·L windows."""
+    return evidence.values.n, evidence.values.m, evidence.missing.p[:, 0], evidence.missing.q[:, 0]
 
 
 def _surprises(component: Component, allowed: Bools, threshold: float) -> Bools:
-    """bool[S, N], windows whose p-value is below the budget and whose deviation is still there."""
+    """bool[S, L], windows whose p-value is below the budget and whose deviation is still there."""
     candidates = (component.p < threshold) & allowed
     return candidates & ~_faded_at(component, candidates)
 
 
 def _faded_at(component: Component, candidates: Bools) -> Bools:
-    """bool[S, N], recency of the buckets that have a candidate at some scale; False elsewhere."""
+    """bool[S, L], recency of the lanes that have a candidate at some scale; False elsewhere."""
     result = np.zeros(candidates.shape, dtype=np.bool_)
     at = np.flatnonzero(candidates.any(axis=0))
     if len(at):
@@ -134,35 +127,34 @@ def _faded_at(component: Component, candidates: Bools) -> Bools:
     return result
 
 
-def _material(bench: Bench, ends: Ints, evidence: Evidence) -> Bools:
-    """bool[S, N]: a distance that matters, beyond every reference window of that scale, natural variation or not.
+def _material(lanes: Lanes, evidence: Evidence) -> Bools:
+    """bool[S, L]: a distance that matters, beyond every reference window of that scale, natural variation or not.
 
     Windows of a week or more of which the reference holds at least eight, once all of the window is monitored; those
     shorter than 28 days must have said so one window earlier too.
     """
-    model, calendar = bench.model, bench.model.ladder.calendar
-    enough = MATERIAL_TV if bench.series.scores is None else MATERIAL_KS
-    monitored = ends + 1 - model.ladder.n_reference
-    result = np.zeros(evidence.distance.shape, dtype=np.bool_)
+    model, kind = lanes.model, lanes.fitted.kind
+    enough = MATERIAL_TV if kind == "categorical" else MATERIAL_KS
+    monitored = lanes.ends + 1 - model.ladder.n_reference
+    result = np.zeros(lanes.shape, dtype=np.bool_)
     for place, scale in enumerate(model.scales):
-        least = bench.fitted.largest_distance[place]
-        if not calendar.is_long(scale) or not np.isfinite(least):
+        least = lanes.fitted.largest_distance[place]
+        if not model.ladder.calendar.is_long(scale):
             continue
         holds = (evidence.distance[place] >= enough) & (evidence.distance[place] > least) & (monitored >= scale)
         holds &= evidence.comparable[place]
-        if scale < _SETTLED_DAYS * calendar.per_day and holds.any():
-            at = np.flatnonzero(holds & (monitored >= 2 * scale))
-            holds[:] = False
+        if scale in lanes.lagged:
+            holds &= monitored >= 2 * scale
+            at = np.flatnonzero(holds)
             if len(at):
-                earlier = np.arange(ends[at[0]], ends[at[-1]] + 1) - scale
-                before = material_distance(bench, earlier, scale)[at - at[0]]
-                holds[at] = (before >= enough) & (before > least)
+                before = material_distance(lanes.lagged[scale].take(at), kind)
+                holds[at] = (before >= enough) & (before > least[at])
         result[place] = holds
     return result
 
 
 def _minor(surprising: Bools, material: Bools, evidence: Evidence) -> Bools:
-    """bool[N], the distance is small at every alarming scale, and no share is what is wrong."""
+    """bool[L], the distance is small at every alarming scale, and no share is what is wrong."""
     small = evidence.distance < _SMALL_DISTANCE
     weighty = np.array([one.weighty for one in evidence.components])
     large = surprising & (weighty[:, None, None] | ~small)
@@ -170,7 +162,7 @@ def _minor(surprising: Bools, material: Bools, evidence: Evidence) -> Bools:
 
 
 def _most_surprising(p: Floats, surprising: Bools, material: Bools, evidence: Evidence) -> tuple[Ints, Ints]:
-    """Component and scale, int64[N] each, to report: the least p among the alarming, else among all.
+    """Component and scale, int64[L] each, to report: the least p among the alarming, else among all.
 
     Without any p-value below 1: the longest material window, else the shortest with enough rows to be compared.
     """

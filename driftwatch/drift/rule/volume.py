@@ -21,8 +21,8 @@ class VolumeGate:
     Attributes:
         ladder: the rung.
         scales: buckets, ascending.
-        usual: float64[S, P], the reference's median rows of windows that end in each slot. Windows of a cycle or more
-            share one median; where the reference is shorter than the window, its own rows.
+        usual: float64[S, slots], the reference's median rows of windows that end in each slot. Windows of a cycle or
+            more share one median; where the reference is shorter than the window, its own rows.
     """
 
     ladder: Ladder
@@ -57,27 +57,38 @@ class VolumeGate:
 
     def _recent(self, running: NDArray[np.int64], ends: NDArray[np.int64], scale: int) -> NDArray[np.float64]:
         """float64[N], median rows of the earlier windows of the last 28 days, infinite where there are none."""
+        if self.ladder.calendar.resumes is not None:  # the buckets before are not at hand
+            return np.full(len(ends), np.inf)
         cycles = _RECENT_DAYS * self.ladder.calendar.per_day // self.ladder.period
         earlier = ends[:, None] - self.ladder.period * np.arange(1, cycles + 1)
         start = earlier + 1 - scale
         taken = (running[np.maximum(earlier + 1, 0)] - running[np.maximum(start, 0)]).astype(np.float64)
-        taken[start < 0] = np.nan
-        known = ~np.isnan(taken).all(axis=1)
-        median = np.full(len(ends), np.inf)
-        if known.any():
-            median[known] = np.nanmedian(taken[known], axis=1)
-        return median
+        taken[start < 0] = np.inf
+        return _medians(taken)
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[N], the median of each row's finite values, infinite where there are none."""
+    ordered = np.sort(values, axis=1)
+    counts = np.isfinite(ordered).sum(axis=1)
+    each, last = np.arange(len(values)), values.shape[1] - 1
+    median = (ordered[each, np.maximum(counts - 1, 0) // 2] + ordered[each, np.minimum(counts // 2, last)]) / 2
+    return np.where(counts > 0, median, np.inf)
 
 
 def _usual(rows: NDArray[np.int64], ladder: Ladder, scale: int) -> NDArray[np.float64]:
-    """float64[P] of one scale."""
+    """float64[slots] of one scale."""
     running = np.concatenate(([0], np.cumsum(rows)))
     if scale > len(rows):
-        return np.full(ladder.period, float(running[-1]))
+        return np.full(ladder.slot_count, float(running[-1]))
     taken = running[scale:] - running[:-scale]
-    usual = np.full(ladder.period, float(np.median(taken)))
+    usual = np.full(ladder.slot_count, float(np.median(taken)))
     if scale < ladder.period:
         slots = ladder.slots(scale - 1, len(rows))
-        for slot in np.unique(slots):
-            usual[slot] = np.median(taken[slots == slot])
+        order, sizes = np.argsort(slots, kind="stable"), np.bincount(slots, minlength=ladder.slot_count)
+        rank = np.arange(len(slots)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        by_slot = np.full((ladder.slot_count, int(sizes.max())), np.inf)
+        by_slot[slots[order], rank] = taken[order]
+        medians = _medians(by_slot)
+        usual = np.where(np.isfinite(medians), medians, usual)
     return usual
