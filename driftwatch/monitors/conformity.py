@@ -10,6 +10,7 @@ from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window
 from driftwatch.profiles.check import CheckCounts, Value
 from driftwatch.quality.demand import Demand, DemandKind, demands_of, value_text
+from driftwatch.quality.intake import REPEATED
 
 __all__ = ["judge_demands"]
 
@@ -30,7 +31,7 @@ def judge_demands(
     """
     findings, states = [], []
     for demand in demands_of(spec.constraints):
-        counts = history.checks.get(demand.key, {}).get(index, CheckCounts(0, 0))
+        counts = _counts(history, spec, demand, index)
         severity = _severity(demand, counts)
         state = severity.value if severity is not Severity.NONE else "ok" if counts.n else "not_run"
         facts = _facts(demand, counts, private=demand.column in spec.pii)
@@ -38,6 +39,14 @@ def judge_demands(
         if severity is not Severity.NONE:
             findings.append(_finding(demand, counts, severity, window, spec, facts))
     return findings, states
+
+
+def _counts(history: History, spec: ModelSpec, demand: Demand, index: int) -> CheckCounts:
+    """Of the id, which is to be unique, also the rows that were left out because it had come before."""
+    counts = history.checks.get(demand.key, {}).get(index, CheckCounts(0, 0))
+    if demand.kind is DemandKind.UNIQUE and demand.column in {"id", spec.columns.id}:
+        return counts.merge(history.checks.get(REPEATED, {}).get(index, CheckCounts(0, 0)))
+    return counts
 
 
 def _severity(demand: Demand, counts: CheckCounts) -> Severity:

@@ -32,11 +32,13 @@ class DemandCheck:
         demand: what is demanded.
         role: of the column, or None for a feature or tag. Only the id, latency, score and prediction are of rows.
         private: no value may be kept as an example.
+        feature: the column is a feature, whatever it is kept as: a client that samples leaves it out of some rows.
     """
 
     demand: Demand
     role: str | None = None
     private: bool = False
+    feature: bool = False
 
     @property
     def key(self) -> str:
@@ -77,7 +79,8 @@ class DemandCheck:
             column = _as_categories(rows.ids)
         elif column is None and self.role is not None:
             column = rows.outputs.get(self.role)
-        return column, rows.sampled if column is None and self.role is None else None
+        is_feature = self.feature or (column is None and self.role is None)
+        return column, rows.sampled if is_feature else None
 
     def _allowed(self, column: Column, present: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """bool[n]; says nothing of rows that are not present."""

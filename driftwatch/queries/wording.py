@@ -45,6 +45,11 @@ _KINDS = {
     "added": "a column that the reference does not have",
     "no_data": "no rows came",
     "low_volume": "far fewer rows than usual",
+    "constraint": "values break what is demanded of them",
+    "vanished_category": "a value of the reference is gone",
+    "duplicates": "rows repeat ids",
+    "late": "rows came late",
+    "range": "values far outside the reference's range",
 }
 
 

@@ -62,6 +62,7 @@ class Batch:
         latency_seconds: likewise.
         errors: k texts or None where the row was served; or None.
         faults: what was left out.
+        received_at: by the store's clock, microseconds UTC.
     """
 
     frame: Frame
@@ -74,6 +75,7 @@ class Batch:
     latency_seconds: NDArray[np.float64] | None
     errors: Sequence[str | None] | None
     faults: tuple[Fault, ...] = field(default=())
+    received_at: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -142,6 +144,7 @@ def read_batch(
         _numbers(frame.latency_seconds, rows, "latency_seconds", positions, found, nonnegative=True),
         None if frame.error is None else [_error_text(frame.error[row]) for row in rows.tolist()],
         tuple(found),
+        now,
     )
 
 

@@ -12,6 +12,7 @@ from driftwatch.domain.instant import HOUR
 from driftwatch.domain.notification import Evidence, Message
 from driftwatch.domain.signal import Severity, Signal
 from driftwatch.queries import format as written
+from driftwatch.queries.quality_wording import QUALITY_KINDS, quality_words
 
 __all__ = ["Context", "compose", "effect_words", "sample_message"]
 
@@ -22,6 +23,7 @@ _METHODS = (
     ("jensen_shannon_distance", "JS"),
 )
 _GAPS = frozenset({"missing_share", "vanished", "retyped", "constant", "no_data", "low_volume"})
+_ARRIVAL = frozenset({"duplicates", "late"})
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _gap_words(finding: Finding) -> str | None:
         "no_data": f"no rows for {hours}",
         "low_volume": f"{written.count(finding.n)} rows in {hours}, usually {written.count(facts.get('usual_rows'))}",
     }
-    return words.get(finding.kind)
+    return words.get(finding.kind) or quality_words(finding.kind, facts, finding.n)
 
 
 def _evidence(alert: Alert, context: Context, *, peak: bool) -> Evidence:
@@ -124,7 +126,7 @@ def _evidence(alert: Alert, context: Context, *, peak: bool) -> Evidence:
     return Evidence(
         column=column or f"{alert.key.model} ({alert.key.signal.value.replace('_', ' ')})",
         effect=f"at its worst {effect_words(finding)}" if peak else effect_words(finding),
-        change="" if peak or finding.kind in _GAPS else context.change(finding),
+        change="" if peak or finding.kind in _GAPS | QUALITY_KINDS else context.change(finding),
         n=finding.n,
         n_reference=n_reference if isinstance(n_reference, int) else None,
         trend=tuple(context.trend.get(column, ())) if column is not None else (),
@@ -176,8 +178,8 @@ def _next_action(incident: Incident, alerts: Sequence[Alert], *, resolved: bool)
     column = lead.key.column
     if lead.key.signal is Signal.TRAFFIC:
         return f"Check that {incident.model} is still being called, and that its client reaches this service."
-    if lead.latest.kind in _GAPS:
-        return f"Check the pipeline that feeds {column}: predictions are being made without good values of it."
+    if lead.latest.kind in _GAPS | QUALITY_KINDS:
+        return _mend(lead.latest.kind, column, incident.model)
     if lead.key.signal is Signal.PREDICTION_DRIFT:
         return (
             "Look for a feature that moved at the same time, or a new version; if there is none, check recent outcomes."
@@ -186,3 +188,12 @@ def _next_action(incident: Incident, alerts: Sequence[Alert], *, resolved: bool)
         f"Compare {column} with its reference. A change in its pipeline: mend it there. "
         "A change in the world: check recent outcomes and plan a retraining."
     )
+
+
+def _mend(kind: str, column: str | None, model: str) -> str:
+    """Where to look for what is broken."""
+    if kind in _ARRIVAL:
+        return f"Check the client of {model}, and what its rows pass through on their way to this service."
+    if kind in QUALITY_KINDS:
+        return f"Check the pipeline that feeds {column}, or, if its values are right, change what is expected of them."
+    return f"Check the pipeline that feeds {column}: predictions are being made without good values of it."

@@ -158,6 +158,11 @@ def test_repeated_ids_are_found_when_there_are_more_than_ever() -> None:
     assert many[0].value == pytest.approx(60 / 460)
 
 
+def test_an_id_that_is_to_be_unique_counts_the_rows_that_were_left_out_for_it() -> None:
+    results = judge(checks={REPEATED: CheckCounts(2, 2)}, constraints=[{"column": "row", "unique": True}])
+    assert [(each.n, each.details["n_violated"]) for each in found(results, "constraint")] == [(2, 2)] * 7
+
+
 def test_rows_that_come_late_are_found_by_their_longest_delay() -> None:
     on_time, late = {LATE: CheckCounts(400, 0)}, {LATE: CheckCounts(400, 200, {900.0: 20, 3600.0: 60, 86_400.0: 120})}
     findings = found(judge(checks=late, usual=on_time), "late")

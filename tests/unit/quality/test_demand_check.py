@@ -98,6 +98,14 @@ def test_rows_whose_features_a_client_did_not_send_are_not_checked() -> None:
     assert count(demand(not_null=True), numeric([1.0, None, None]), 3, sampled=sampled) == CheckCounts(2, 1)
 
 
+def test_a_feature_that_is_kept_as_a_tag_is_not_missed_in_rows_without_features() -> None:
+    rows = Rows(np.zeros(2, dtype=np.int64), tags={"c": categorical(["x", None])}, sampled=np.array([True, False]))
+    for feature, missing in ((True, CheckCounts(1, 0)), (False, CheckCounts(2, 1))):
+        looked = DemandCheck(demand(not_null=True), feature=feature).look_at(rows)
+        assert looked is not None
+        assert looked.count(np.arange(2)) == missing
+
+
 def test_a_column_with_a_role_is_found_by_its_role() -> None:
     rows = Rows(
         np.zeros(3, dtype=np.int64),

@@ -1,0 +1,181 @@
+"""Data quality from rows that come in, or a log that is replayed, to findings and messages."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ingesting import frame_of, profiles_of, send
+
+from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_iso
+from driftwatch.domain.notification import Message
+from driftwatch.errors import SpecError
+from driftwatch.notifiers.receiver import parse_receiver
+from driftwatch.profiles.check import CheckCounts
+from driftwatch.quality.intake import LATE, REPEATED, kind_key
+from driftwatch.service.backtest import BacktestReport, backtest
+from driftwatch.service.tick import Ticker
+from driftwatch.storage import incident, notification, receiver, registration, run
+from driftwatch.storage.store import Store
+
+START = from_iso("2024-01-01")
+DAYS = 4
+A_DAY = 24 * 40
+SPEC: dict[str, Any] = {
+    "model": "flights",
+    "columns": {"timestamp": "ts", "id": "id", "prediction": "y"},
+    "features": {"numeric": ["temp"], "categorical": ["carrier"]},
+    "task": "binary",
+    "clock": "replay",
+    "reference": {"start": "2024-01-01", "end": "2024-01-04"},
+    "constraints": [
+        {"column": "temp", "between": [-60, 60], "not_null": True},
+        {"column": "carrier", "in": ["AA", "WN"]},
+        {"column": "y", "in": [0, 1]},
+        {"column": "region", "regex": "[a-z]+"},
+        {"column": "id", "unique": True},
+    ],
+}
+
+
+def columns(day: int, *, broken: bool) -> dict[str, list[Any]]:
+    """Forty rows an hour; from noon of a broken day on temperatures are absurd and a carrier is new."""
+    rng = np.random.default_rng(day)
+    afternoon = np.arange(A_DAY) >= A_DAY // 2 if broken else np.zeros(A_DAY, dtype=bool)
+    carrier = rng.choice(["AA", "WN"], A_DAY)
+    carrier[np.flatnonzero(afternoon)[::5]] = "XX"
+    return {
+        "temp": np.where(afternoon, 999.0, rng.normal(10, 5, A_DAY)).tolist(),
+        "carrier": carrier.tolist(),
+        "region": ["north"] * A_DAY,
+        "y": rng.integers(0, 2, A_DAY).tolist(),
+        "at": [START + day * DAY + place * 90_000_000 for place in range(A_DAY)],
+        "id": [f"{day}-{place}" for place in range(A_DAY)],
+    }
+
+
+def service(store: Store, spec: dict[str, Any]) -> None:
+    with store.begin() as conn:
+        registration.set_spec(conn, registration.ensure_model(conn, "production", "flights", at=0), spec, at=0)
+        ops = parse_receiver({"kind": "receiver", "name": "ops", "type": "slack", "webhook_url": "env:OPS"})
+        receiver.put_receiver(conn, ops.name, ops.type, ops.to_dict(), at=0)
+    for day in range(DAYS):
+        made = columns(day, broken=day == DAYS - 1)
+        frame = frame_of(
+            f"day-{day}",
+            n=A_DAY,
+            at=made["at"],
+            ids=made["id"],
+            features={name: made[name] for name in ("temp", "carrier")},
+            prediction=made["y"],
+            tags={"region": made["region"]},
+        )
+        send(store, frame, content=bytes(32), now=START + 10 * DAY)
+    Ticker(store, public_url="http://127.0.0.1:8301").tick()
+
+
+def replayed(**changes: Any) -> BacktestReport:
+    days = [pd.DataFrame(columns(day, broken=day == DAYS - 1)) for day in range(DAYS)]
+    log = pd.concat(days, ignore_index=True)
+    log["ts"] = pd.to_datetime(log.pop("at"), unit="us", utc=True)
+    return backtest(log, SPEC | changes)
+
+
+def broken_of(findings: list[Any]) -> dict[str, set[tuple[str, int, int]]]:
+    """By column: what was demanded, rows and rows that break it."""
+    found: dict[str, set[tuple[str, int, int]]] = {}
+    for each in findings:
+        if each.kind == "constraint":
+            found.setdefault(each.column, set()).add((each.details["demand"], each.n, each.details["n_violated"]))
+    return found
+
+
+BROKEN = {"temp": {("between -60 and 60", 40, 40)}, "carrier": {("one of 'AA', 'WN'", 40, 8)}}
+
+
+def test_a_log_that_breaks_constraints_is_told_so_window_by_window() -> None:
+    report = replayed()
+    assert broken_of(list(report.findings)) == BROKEN
+    hours = {each.window_start for each in report.findings if each.kind == "constraint"}
+    assert hours == {START + 3 * DAY + hour * HOUR for hour in range(12, 23)} | {START + 3 * DAY + 23 * HOUR}
+    assert {each.severity.value for each in report.findings if each.kind == "constraint"} == {"critical", "warning"}
+    (only,) = report.incidents
+    assert only.severity.value == "critical"
+    assert "quality" in {signal.value for signal in only.signals}
+
+
+def test_rows_that_come_in_are_held_to_the_same(store: Store) -> None:
+    service(store, SPEC)
+    with store.read() as conn:
+        model = registration.find_model(conn, "production", "flights")
+        assert model is not None
+        results = run.list_results(conn, model.id, 0, START + 100 * DAY)
+        (opened,) = incident.list_incidents(conn)
+        (sent,) = notification.list_notifications(conn, opened.id)
+    judged = [run.decode_result(each.result) for each in results if each.result is not None]
+    states = [{check["demand"]: check["state"] for check in each["summary"]["checks"]} for each in judged]
+    assert states[0] == {
+        "between -60 and 60": "ok",
+        "never missing": "ok",
+        "one of 'AA', 'WN'": "ok",
+        "one of '0', '1'": "ok",
+        "like '[a-z]+'": "ok",
+        "never twice": "ok",
+    }
+    assert states[-1]["between -60 and 60"] == "critical"
+    worst = judged[-1]["summary"]["checks"][0]
+    assert (worst["n"], worst["n_violated"], worst["examples"]) == (40, 40, [["999", 40]])
+    message = Message.from_dict(sent.payload)
+    assert any("break “between -60 and 60”, such as “999” (40)" in each.effect for each in message.evidence)
+
+
+def test_a_private_columns_values_are_in_no_message_and_no_profile(store: Store) -> None:
+    service(store, {**SPEC, "pii": ["carrier", "temp"]})
+    for profile in profiles_of(store).values():
+        assert not any(counts.examples for key, counts in profile.checks.items() if "carrier" in key or "temp" in key)
+    with store.read() as conn:
+        (opened,) = incident.list_incidents(conn)
+        (sent,) = notification.list_notifications(conn, opened.id)
+    assert "XX" not in str(sent.payload)
+
+
+def test_ids_that_came_before_late_rows_and_other_kinds_are_counted_on_the_way_in(store: Store) -> None:
+    with store.begin() as conn:
+        live = {key: value for key, value in SPEC.items() if key != "clock"}
+        registration.set_spec(conn, registration.ensure_model(conn, "production", "flights", at=0), live, at=0)
+    noon = START + 12 * HOUR
+    times = [noon + place * MINUTE for place in range(10)]
+    ids = [f"r{place}" for place in range(10)]
+    send(store, frame_of("one", at=times, ids=ids), now=noon + 10 * MINUTE)
+    again = frame_of("two", at=times, ids=[*ids[:7], "new-1", "new-2", "new-3"], features={"temp": ["x"] * 10})
+    reply = send(store, again, content=b"other", now=noon + 3 * HOUR)
+    assert (reply.accepted, reply.duplicates) == (3, 7)
+    (profile,) = profiles_of(store).values()
+    assert profile.rows == 13
+    assert profile.checks[REPEATED] == CheckCounts(7, 7)
+    assert profile.checks[LATE] == CheckCounts(13, 3, {3600.0: 3})
+    assert profile.checks[kind_key("temp")] == CheckCounts(3, 3)
+    assert profile.checks["'temp' not_null"].n_violated == 3
+
+
+def test_a_batch_of_nothing_but_repeats_is_counted_without_a_row(store: Store) -> None:
+    send(store, frame_of("one", ids=[f"r{place}" for place in range(10)]))
+    send(store, frame_of("two", ids=[f"r{place}" for place in range(10)]), content=b"other")
+    (profile,) = profiles_of(store).values()
+    assert (profile.rows, profile.checks[REPEATED]) == (10, CheckCounts(10, 10))
+
+
+def test_repeated_ids_of_a_log_are_a_finding() -> None:
+    days = [pd.DataFrame(columns(day, broken=False)) for day in range(DAYS)]
+    log = pd.concat([*days, days[-1].iloc[: A_DAY // 2]], ignore_index=True)
+    log["ts"] = pd.to_datetime(log.pop("at"), unit="us", utc=True)
+    report = backtest(log, SPEC)
+    found = [each for each in report.findings if each.kind == "duplicates"]
+    assert len(found) == 12
+    assert (found[0].column, found[0].n, found[0].details["n_violated"]) == ("id", 80, 40)
+    assert broken_of(list(report.findings)) == {"id": {("never twice", 80, 40)}}
+
+
+def test_a_constraint_on_a_column_that_a_log_lacks_is_an_error_that_names_it() -> None:
+    with pytest.raises(SpecError, match=r"constraints\[0\]\.column: there is no column 'tmp'.*'temp'"):
+        replayed(constraints=[{"column": "tmp", "not_null": True}])
