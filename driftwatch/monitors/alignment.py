@@ -1,66 +1,64 @@
-"""Which windows the rule judges, and where they lie on its week.
+"""Where the judged windows of a model lie: each one bucket of the width that the model declares.
 
-The rule knows hours and days. A bucket width that divides the hour (1m, 5m, 15m, ...) is judged hour by hour; any other
-(45m, 2h, 6h, 12h ...) day by day, since a day is a whole number of every bucket.
-
-Seasonal slots follow the model's time zone through its *standard* offset at the start of the reference, rounded
-towards zero to whole buckets. Daylight saving time therefore moves local habits by one slot for half of the year; each
-hourly slot is merged with its two neighbours, which covers that. Days are local days where the buckets are fine enough.
+Windows of up to an hour are counted in UTC, so that each is as long as any other; which hour of the week they are, says
+the wall clock of the model's time zone. Longer ones follow the wall clock itself: a day is a local day, of 23 or 25
+hours where the clock is moved, and noon is in the same part of it all year.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 
-from driftwatch.domain.instant import DAY, HOUR, to_datetime
+import numpy as np
+
+from driftwatch.domain.instant import DAY, HOUR
+from driftwatch.domain.wall_clock import bucket_numbers, start_of_bucket
 from driftwatch.monitors.spec import ModelSpec
 
-__all__ = ["Alignment", "judged_width"]
+__all__ = ["Alignment"]
 
 _MONDAY = 3 * DAY  # 1969-12-29, a Monday, lies three days before 1970
 
 
-def judged_width(bucket: int) -> int:
-    """The width of the windows that are judged, an hour or a day, in microseconds.
-
-    >>> judged_width(15 * 60 * 1_000_000) == HOUR, judged_width(6 * HOUR) == DAY
-    (True, True)
-    """
-    return HOUR if HOUR % bucket == 0 else DAY
-
-
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Instants to window indexes and back; index 0 is the first window of Monday 1969-12-29, local time.
+    """Instants to window indexes and back; index 0 is the first window of Monday 1969-12-29.
 
     Attributes:
-        width: of a window, microseconds.
-        offset: what is added to UTC, microseconds.
+        width: of a window, microseconds, from a minute to a day, a divisor of the day.
+        zone: IANA name of the time zone.
     """
 
     width: int
-    offset: int = 0
+    zone: str = "UTC"
 
     @classmethod
-    def of(cls, spec: ModelSpec, reference_start: int) -> "Alignment":
-        """The alignment of a model whose reference starts at `reference_start`."""
-        moment = to_datetime(reference_start).astimezone(spec.zone)
-        standard = (moment.utcoffset() or timedelta()) - (moment.dst() or timedelta())
-        return cls(judged_width(spec.bucket), int(standard / timedelta(microseconds=spec.bucket)) * spec.bucket)
+    def of(cls, spec: ModelSpec) -> "Alignment":
+        """The alignment of a model."""
+        return cls(spec.bucket, spec.timezone)
+
+    @property
+    def hourly(self) -> "Alignment":
+        """The hours that shorter windows add up to; itself, if they are no shorter."""
+        return replace(self, width=HOUR) if HOUR % self.width == 0 else self
 
     def index(self, at: int) -> int:
         """The index of the window that holds `at`."""
-        return (at + self.offset + _MONDAY) // self.width
+        return int(bucket_numbers(np.array([at]), self.width, self.zone)[0]) + _MONDAY // self.width
 
     def start(self, index: int) -> int:
-        """The start of a window, microseconds UTC; its end is the start of the next."""
-        return index * self.width - self.offset - _MONDAY
+        """The start of a window, microseconds UTC; its end is the start of the next.
+
+        Of a local day that a zone has left out it is the start of the next: such a window is empty.
+        """
+        return start_of_bucket(index - _MONDAY // self.width, self.width, self.zone)
 
     def windows(self, start: int, end: int) -> Iterable[int]:
         """The starts of all windows that touch ``[start, end)``, ascending."""
-        return (self.start(index) for index in range(self.index(start), self.index(end - 1) + 1))
+        indexes = range(self.index(start), self.index(end - 1) + 1)
+        starts = [self.start(index) for index in indexes]
+        return (each for each, after in zip(starts, [*starts[1:], None], strict=True) if each != after)
 
     @property
     def per_day(self) -> int:
-        """Windows in a day."""
+        """Windows in a day (of 24 hours)."""
         return DAY // self.width

@@ -1,7 +1,7 @@
 """What is learned once from a model's reference, and judges every window after it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from driftwatch.domain.finding import Finding
@@ -13,7 +13,7 @@ from driftwatch.monitors.condition import ConditionBaseline, fit_condition
 from driftwatch.monitors.history import ColumnKey, History
 from driftwatch.monitors.series import column_series, is_identifier, judged_columns, kind_of
 from driftwatch.monitors.spec import ModelSpec
-from driftwatch.monitors.verdict import Window, finding_of, summary_of
+from driftwatch.monitors.verdict import Window, finding_of, in_windows_of, more_telling, summary_of
 
 __all__ = ["FEATURE_SHARE", "OUTPUT_SHARE", "DriftBaseline", "WindowResult"]
 
@@ -56,13 +56,15 @@ class WindowResult:
 class SeriesGroup:
     """The series that share a part of the budget (false alarms in 30 days), and their fitted rule.
 
-    Each group is fitted by itself: what prices vary says little about what a score does.
+    Each group is fitted by itself: what prices vary says little about what a score does. Of a model whose buckets are
+    shorter than an hour each group comes twice, with half of its budget each: the short windows, and the hours.
     """
 
     signal: Signal
     budget: float
     keys: tuple[ColumnKey, ...]
     rule: FittedRule
+    short: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class DriftBaseline:
 
     Attributes:
         spec: the model's declaration.
-        first: index of the reference's first window; series start here.
-        stop: index of the first window after it.
+        first: index of the reference's first window (of its first hour, if windows are shorter); series start here.
+        stop: index of the first one after it.
         reference: ``(start, end)`` in microseconds UTC, whole windows.
         rows: rows of the reference.
         names: by key, what each judged column is called.
@@ -116,17 +118,12 @@ class DriftBaseline:
         faults = {name: why for key, name in wanted.items() if (why := _fault(history, key, first, stop))}
         names = {key: name for key, name in wanted.items() if name not in faults}
         identifiers = frozenset(key for key in names if is_identifier(history, key, first, stop))
-        groups = []
-        calendar = Calendar(alignment.width // SECOND, first)
+        groups: list[SeriesGroup] = []
         for family, signal, share in _GROUPS:
             keys = tuple(sorted(key for key in names if key[0] == family))
             if keys:
-                series = [
-                    column_series(history, key, calendar, stop, stop - first, identifier=key in identifiers)
-                    for key in keys
-                ]
-                rule = fit(series, calendar, stop - first)
-                groups.append(SeriesGroup(signal, share * spec.false_alarms_per_month, keys, rule))
+                budget = share * spec.false_alarms_per_month
+                groups += _fit_group(history, spec, signal, budget, keys, identifiers, (first, stop))
         condition = fit_condition(history, names, first, stop, version=spec.version)
         return cls(spec, first, stop, bounds, rows, names, identifiers, faults, tuple(groups), condition)
 
@@ -142,25 +139,38 @@ class DriftBaseline:
 
     def judge_each(self, history: History, windows: Sequence[int], *, at: int | None = None) -> Iterator[WindowResult]:
         """:meth:`judge`, one result after the other: a long replay need not hold them all."""
-        alignment = history.alignment
-        indexes = [index for index in map(alignment.index, windows) if index >= self.stop]
+        alignment, reach = history.windows, None if history.short is None else history.short.reach
+        indexes = [index for index in map(alignment.index, windows) if alignment.start(index) >= self.reference[1]]
         if not indexes:
             return
-        series = [self._series(history, group, indexes[-1] + 1) for group in self.groups]
+        hours = {index: index if reach is None else reach.hour(index) for index in indexes}
+        series = [self._series(history, group, hours[indexes[-1]] + 1) for group in self.groups if not group.short]
         for place in range(0, len(indexes), _AT_ONCE):
             part = {}
             for index in indexes[place : place + _AT_ONCE]:
                 end = alignment.start(index + 1)
                 part[index] = Window(alignment.start(index), end, end if at is None else at)
-            faults = self.condition.findings(history, part)
-            judgements = self._judgements(series, part)
+            whole = {hours[index]: window for index, window in part.items() if hours[index] >= self.stop}
+            faults = self.condition.findings(history, whole)
+            judgements = self._judgements(series, whole)
+            alone = self._short_judgements(history, part) if reach is not None else {}
             for index, window in part.items():
-                yield self._result(history, index, window, faults[index], judgements[index])
+                hour = hours[index]
+                told = judgements.get(hour, [])
+                if reach is not None:
+                    told = more_telling(alone[index], told, longer=reach.per_hour)
+                yield self._result(history, index, hour, window, in_windows_of(faults.get(hour, []), window), told)
 
     def _series(self, history: History, group: SeriesGroup, stop: int) -> list[Series]:
+        indexes = range(self.first, stop)
         return [
             column_series(
-                history, key, group.rule.calendar, stop, self.stop - self.first, identifier=key in self.identifiers
+                history,
+                key,
+                group.rule.calendar,
+                indexes,
+                self.stop - self.first,
+                identifier=key in self.identifiers,
             )
             for key in group.keys
         ]
@@ -169,11 +179,39 @@ class DriftBaseline:
         self, series: Sequence[list[Series]], windows: Mapping[int, Window]
     ) -> dict[int, list[tuple[ColumnKey, Signal, Judgement]]]:
         judgements: dict[int, list[tuple[ColumnKey, Signal, Judgement]]] = {index: [] for index in windows}
+        if not windows:
+            return judgements
         start, stop = min(windows) - self.first, max(windows) + 1 - self.first
-        for group, of in zip(self.groups, series, strict=True):
+        for group, of in zip((group for group in self.groups if not group.short), series, strict=True):
             by_name = {key[1]: key for key in group.keys}
             for judgement in group.rule.judge(of, start, stop, budget=group.budget, n_series=len(of)):
                 index = self.first + judgement.bucket
+                if index in judgements:
+                    judgements[index].append((by_name[judgement.column], group.signal, judgement))
+        return judgements
+
+    def _short_judgements(
+        self, history: History, windows: Mapping[int, Window]
+    ) -> dict[int, list[tuple[ColumnKey, Signal, Judgement]]]:
+        """What windows shorter than an hour say by themselves."""
+        short = history.short
+        judgements: dict[int, list[tuple[ColumnKey, Signal, Judgement]]] = {index: [] for index in windows}
+        if short is None or short.reach is None:
+            return judgements
+        first, stop = min(windows), max(windows) + 1
+        sample = short.reach.sample
+        indexes = [*sample, *range(first, stop)]
+        for group in self.groups:
+            if not group.short:
+                continue
+            rule = group.rule.resumed(first)
+            series = [
+                column_series(short, key, rule.calendar, indexes, len(sample), identifier=key in self.identifiers)
+                for key in group.keys
+            ]
+            by_name = {key[1]: key for key in group.keys}
+            for judgement in rule.judge(series, len(sample), len(indexes), budget=group.budget, n_series=len(series)):
+                index = first + judgement.bucket - len(sample)
                 if index in judgements:
                     judgements[index].append((by_name[judgement.column], group.signal, judgement))
         return judgements
@@ -182,17 +220,19 @@ class DriftBaseline:
         self,
         history: History,
         index: int,
+        hour: int,
         window: Window,
         faults: Sequence[Finding],
         judgements: Sequence[tuple[ColumnKey, Signal, Judgement]],
     ) -> WindowResult:
-        why = history.why_excluded(index)
+        own = history.short or history
+        why = own.why_excluded(index)
         if why is not None:
             states = dict.fromkeys(self.names.values(), "excluded")
             summary: dict[str, Any] = {"excluded": why, "columns": {}}
             return WindowResult(window.start, window.end, RunStatus.PARTIAL, (), states, 0, summary)
         columns: dict[str, dict[str, Any]] = {}
-        findings = [*faults, *self._added(history, index, window)]
+        findings = [*faults, *self._added(history, hour, window)]
         for key, signal, judgement in judgements:
             name = self.names[key]
             columns[name] = summary_of(judgement, signal, kind_of(history, key))
@@ -203,8 +243,8 @@ class DriftBaseline:
             columns[name] = {"state": "error", "reason": why}
         findings.sort(key=lambda each: (-each.severity.rank, each.signal.value, each.column or ""))
         states = {name: str(column["state"]) for name, column in columns.items()}
-        rows = history.rows.get(index, 0)
-        summary = {"rows": rows, "errors": history.errors.get(index, 0), "columns": columns}
+        rows = own.rows.get(index, 0)
+        summary = {"rows": rows, "errors": own.errors.get(index, 0), "columns": columns}
         status = _status(findings, states, rows)
         return WindowResult(window.start, window.end, status, tuple(findings), states, rows, summary)
 
@@ -235,11 +275,56 @@ class DriftBaseline:
         return found
 
 
+def _fit_group(
+    history: History,
+    spec: ModelSpec,
+    signal: Signal,
+    budget: float,
+    keys: tuple[ColumnKey, ...],
+    identifiers: frozenset[ColumnKey],
+    bounds: tuple[int, int],
+) -> Iterator[SeriesGroup]:
+    """The series of one signal, over whole hours or longer, and over shorter windows where there are such."""
+    first, stop = bounds
+    share = budget if history.short is None else budget / 2
+    calendar = _calendar(history, spec, first)
+    rule = _fit_rule(history, calendar, keys, identifiers, range(first, stop))
+    yield SeriesGroup(signal, share, keys, rule)
+    short = history.short
+    if short is None or short.reach is None:
+        return
+    within = tuple(key for key in keys if _fault(short, key, short.reach.first, short.reach.stop) is None)
+    if within:
+        calendar = replace(_calendar(short, spec, short.reach.first), every=short.reach.every)
+        rule = _fit_rule(short, calendar, within, identifiers, short.reach.sample)
+        yield SeriesGroup(signal, share, within, rule, short=True)
+
+
+def _calendar(history: History, spec: ModelSpec, first: int) -> Calendar:
+    return Calendar(history.alignment.width // SECOND, first, spec.timezone)
+
+
+def _fit_rule(
+    history: History,
+    calendar: Calendar,
+    keys: Sequence[ColumnKey],
+    identifiers: frozenset[ColumnKey],
+    indexes: Sequence[int],
+) -> FittedRule:
+    n_reference = len(indexes)
+    series = [
+        column_series(history, key, calendar, indexes, n_reference, identifier=key in identifiers) for key in keys
+    ]
+    return fit(series, calendar, n_reference)
+
+
 def _fault(history: History, key: ColumnKey, first: int, stop: int) -> str | None:
     """Why a column cannot be judged against this reference, or None."""
     if key in history.faults:
         return history.faults[key]
-    column = history.columns[key]
+    column = history.columns.get(key)
+    if column is None:
+        return "the reference does not have it"
     rows = history.vector(column.rows, first, stop).sum()
     if rows == history.vector(column.missing, first, stop).sum():
         return "the reference has no value of it" if rows else "the reference does not have it"

@@ -4,7 +4,7 @@ Bucket profiles are added one at a time, in any order, and may be forgotten at o
 its occupied bins. The history answers with dense arrays over a range of windows, one column at a time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.declared import Exclusion
+from driftwatch.monitors.short import ShortReach
+from driftwatch.monitors.spec import ModelSpec
 from driftwatch.profiles.bucket import BucketProfile, ColumnProfile
 from driftwatch.profiles.categorical import CategoricalProfile
 from driftwatch.profiles.codec import NumericCodec
@@ -21,6 +23,8 @@ __all__ = ["UNLISTED", "CategoricalHistory", "ColumnHistory", "ColumnKey", "Hist
 
 UNLISTED = "\x00unlisted"
 """The level of values that a bucket did not list (it keeps its 1,000 heaviest)."""
+
+_MOST_PARTS = 8  # of one window and column, before they are put together
 
 ColumnKey = tuple[str, str]
 """``("feature", name)`` or ``("output", role)``: a feature may be called "score"."""
@@ -74,7 +78,10 @@ class NumericHistory(ColumnHistory):
         if profile.codec != self.codec.digest:
             profile = profile.recode(self.codec)
         bins = np.flatnonzero(profile.counts)
-        self.occupied.setdefault(index, []).append((bins.astype(np.int32), profile.counts[bins]))
+        kept = self.occupied.setdefault(index, [])
+        kept.append((bins.astype(np.int32), profile.counts[bins]))
+        if len(kept) > _MOST_PARTS:
+            kept[:] = [_joined(kept, self.codec.bins)]
         constant = repr(profile.low) if profile.n and profile.low == profile.high else None
         self._count(index, profile, profile.missing + profile.n_inf, constant)
 
@@ -85,10 +92,14 @@ class NumericHistory(ColumnHistory):
 
     def counts(self, first: int, stop: int) -> NDArray[np.int64]:
         """int64[stop - first, B]: rows by window and bin."""
-        dense = np.zeros((stop - first, self.codec.bins), dtype=np.int64)
-        for index in range(first, stop):
+        return self.counts_at(range(first, stop))
+
+    def counts_at(self, indexes: Sequence[int]) -> NDArray[np.int64]:
+        """int64[n, B]: rows by window and bin, of windows by index."""
+        dense = np.zeros((len(indexes), self.codec.bins), dtype=np.int64)
+        for place, index in enumerate(indexes):
             for bins, counts in self.occupied.get(index, ()):
-                dense[index - first, bins] += counts
+                dense[place, bins] += counts
         return dense
 
 
@@ -118,7 +129,11 @@ class CategoricalHistory(ColumnHistory):
 
     def counts(self, first: int, stop: int) -> list[Mapping[str, int]]:
         """Rows by value, for each window."""
-        return [self.levels.get(index, {}) for index in range(first, stop)]
+        return self.counts_at(range(first, stop))
+
+    def counts_at(self, indexes: Sequence[int]) -> list[Mapping[str, int]]:
+        """Rows by value, for windows by index."""
+        return [self.levels.get(index, {}) for index in indexes]
 
 
 @dataclass
@@ -126,7 +141,7 @@ class History:
     """Everything that judging needs of a model's past.
 
     Attributes:
-        alignment: where windows lie.
+        alignment: where windows lie; those of a model of shorter buckets are hours.
         codecs: by column name; outputs by role.
         rows: by window index, rows of the model.
         errors: by window index, rows whose serving call failed.
@@ -134,6 +149,8 @@ class History:
         faults: columns that could not be read, and why; they are not judged, and stop no other.
         retyped: by key, the windows in which the column came in another kind.
         exclude: periods of which nothing is kept.
+        short: the windows shorter than an hour that are kept beside the hours; None unless buckets are shorter.
+        reach: of `short` itself, which windows it keeps.
     """
 
     alignment: Alignment
@@ -144,6 +161,37 @@ class History:
     faults: dict[ColumnKey, str] = field(default_factory=dict)
     retyped: dict[ColumnKey, set[int]] = field(default_factory=dict)
     exclude: tuple[Exclusion, ...] = ()
+    short: "History | None" = None
+    reach: ShortReach | None = None
+
+    @classmethod
+    def of(
+        cls,
+        spec: ModelSpec,
+        codecs: Mapping[str, NumericCodec],
+        reference: tuple[int, int],
+        *,
+        recent: int | None = None,
+    ) -> "History":
+        """An empty history.
+
+        Args:
+            spec: the model's declaration.
+            codecs: by column name; outputs by role.
+            reference: ``(start, end)``, microseconds UTC.
+            recent: how many windows shorter than an hour are kept after the reference; all, if left out.
+        """
+        alignment = Alignment.of(spec)
+        if alignment.hourly == alignment:
+            return cls(alignment, codecs, exclude=spec.exclude)
+        reach = ShortReach.of(alignment, reference, recent)
+        short = cls(alignment, codecs, exclude=spec.exclude, reach=reach)
+        return cls(alignment.hourly, codecs, exclude=spec.exclude, short=short)
+
+    @property
+    def windows(self) -> Alignment:
+        """Where the windows that get a verdict lie."""
+        return self.alignment if self.short is None else self.short.alignment
 
     def why_excluded(self, index: int) -> str | None:
         """Why a window is left out: it touches an excluded period. None for all others."""
@@ -155,8 +203,10 @@ class History:
 
     def add(self, bucket_start: int, profile: BucketProfile) -> None:
         """Add the profile of one bucket (once: a bucket that is added again counts again)."""
+        if self.short is not None:
+            self.short.add(bucket_start, profile)
         index = self.alignment.index(bucket_start)
-        if self.why_excluded(index) is not None:
+        if self.why_excluded(index) is not None or not self._keeps(index):
             return
         self.rows[index] = self.rows.get(index, 0) + profile.rows
         self.errors[index] = self.errors.get(index, 0) + profile.errors
@@ -167,6 +217,10 @@ class History:
 
     def forget(self, index: int) -> None:
         """Take one window out again, so that it can be added anew when late rows have come."""
+        if self.short is not None:
+            within = (self.short.alignment.index(self.alignment.start(each)) for each in (index, index + 1))
+            for each in range(*within):
+                self.short.forget(each)
         self.rows.pop(index, None)
         self.errors.pop(index, None)
         for windows in self.retyped.values():
@@ -182,7 +236,21 @@ class History:
 
     def vector(self, values: Mapping[int, int], first: int, stop: int) -> NDArray[np.int64]:
         """int64[stop - first] of one of the maps above; 0 where it has nothing."""
-        return np.fromiter((values.get(index, 0) for index in range(first, stop)), np.int64, stop - first)
+        return self.vector_at(values, range(first, stop))
+
+    def vector_at(self, values: Mapping[int, int], indexes: Sequence[int]) -> NDArray[np.int64]:
+        """int64[n] of one of the maps above, for windows by index."""
+        return np.fromiter((values.get(index, 0) for index in indexes), np.int64, len(indexes))
+
+    def _keeps(self, index: int) -> bool:
+        """Whether a window is kept; windows that are kept no longer are taken out."""
+        if self.reach is None:
+            return True
+        if not self.reach.takes(index):
+            return False
+        for old in self.reach.outdated(index) if index >= self.reach.stop else ():
+            self.forget(old)
+        return True
 
     def _add_column(self, key: ColumnKey, index: int, profile: ColumnProfile) -> None:
         column = self.columns.get(key)
@@ -214,3 +282,14 @@ class History:
         self.columns[key] = column
         self.faults.pop(key, None)
         return column
+
+
+def _joined(
+    parts: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]], n_bins: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Occupied bins and their counts, of several buckets of one window."""
+    total = np.zeros(n_bins, dtype=np.int64)
+    for bins, counts in parts:
+        total[bins] += counts
+    occupied = np.flatnonzero(total)
+    return occupied.astype(np.int32), total[occupied]

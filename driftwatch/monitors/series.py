@@ -1,5 +1,7 @@
 """Which columns are judged, and their history as the rule's series."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from driftwatch.drift.rule import Calendar, Series, categorical_series, numeric_series
@@ -47,23 +49,28 @@ def is_identifier(history: History, key: ColumnKey, first: int, stop: int) -> bo
 
 
 def column_series(
-    history: History, key: ColumnKey, calendar: Calendar, stop: int, n_reference: int, *, identifier: bool = False
+    history: History,
+    key: ColumnKey,
+    calendar: Calendar,
+    indexes: Sequence[int],
+    n_reference: int,
+    *,
+    identifier: bool = False,
 ) -> Series:
-    """One column from the calendar's first window to `stop`; the first `n_reference` windows are the reference.
+    """One column in the windows of these indexes; the first `n_reference` are the reference.
 
     A window in which the model has rows but the column was not sent has all of them missing. Values that a bucket did
     not list count as known ones.
     """
     column = history.columns[key]
-    first = calendar.first_bucket
-    carried = history.vector(column.rows, first, stop)
-    missing = history.vector(column.missing, first, stop)
-    missing = np.where(carried == 0, history.vector(history.rows, first, stop), missing)
+    carried = history.vector_at(column.rows, indexes)
+    missing = history.vector_at(column.missing, indexes)
+    missing = np.where(carried == 0, history.vector_at(history.rows, indexes), missing)
     name = key[1]
     if isinstance(column, NumericHistory):
-        counts = column.counts(first, stop)
+        counts = column.counts_at(indexes)
         return numeric_series(name, column.codec.edges, counts, missing, n_reference=n_reference, calendar=calendar)
-    levels = column.counts(first, stop)
+    levels = column.counts_at(indexes)
     if identifier:
         levels = [{_PRESENT: sum(window.values())} for window in levels]
     unlisted = np.array([window.get(UNLISTED, 0) for window in levels], dtype=np.int64)

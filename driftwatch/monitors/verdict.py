@@ -1,7 +1,8 @@
 """From the rule's judgement of one column to what people read: a finding, and a row of the summary."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scipy.special import ndtr, ndtri
@@ -9,9 +10,19 @@ from scipy.special import ndtr, ndtri
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.signal import Severity, Signal
 from driftwatch.drift.rule import Judgement
+from driftwatch.monitors.history import ColumnKey
 from driftwatch.monitors.spec import ModelSpec
 
-__all__ = ["Window", "finding_of", "is_fading", "severity_of", "summary_of", "times_threshold"]
+__all__ = [
+    "Window",
+    "finding_of",
+    "in_windows_of",
+    "is_fading",
+    "more_telling",
+    "severity_of",
+    "summary_of",
+    "times_threshold",
+]
 
 _LEAST_P = 1e-300
 _TAIL_P = 0.02  # the rule gives p-values below this one only
@@ -73,6 +84,38 @@ def severity_of(judgement: Judgement) -> Severity:
     if judgement.alarm:
         return Severity.WATCH if judgement.minor else Severity.WARNING
     return Severity.WATCH if is_fading(judgement) else Severity(judgement.severity)
+
+
+def in_windows_of(findings: Sequence[Finding], window: Window) -> list[Finding]:
+    """The same findings, told of a shorter window: what was true of the last hour that was over."""
+    return [replace(each, window_start=window.start, window_end=window.end, at=window.at) for each in findings]
+
+
+def more_telling(
+    short: Sequence[tuple[ColumnKey, Signal, Judgement]],
+    hours: Sequence[tuple[ColumnKey, Signal, Judgement]],
+    *,
+    longer: int,
+) -> list[tuple[ColumnKey, Signal, Judgement]]:
+    """Of each column, what the short window says or what the hours say, whichever is nearer to an alarm.
+
+    Args:
+        short: judgements of the window alone.
+        hours: judgements as of the last hour that was over.
+        longer: short windows in an hour; scales are told in short windows.
+    """
+    told = {
+        key: (key, signal, replace(judgement, scale_buckets=judgement.scale_buckets * longer))
+        for key, signal, judgement in hours
+    }
+    for key, signal, judgement in short:
+        if key not in told or _telling(judgement) > _telling(told[key][2]):
+            told[key] = (key, signal, judgement)
+    return list(told.values())
+
+
+def _telling(judgement: Judgement) -> tuple[bool, bool, float]:
+    return judgement.state == "judged", judgement.alarm, times_threshold(judgement)
 
 
 def summary_of(judgement: Judgement, signal: Signal, kind: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from driftwatch.domain.instant import DAY
 from driftwatch.errors import SpecError
-from driftwatch.monitors.alignment import judged_width
+from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.storage import profile, registration
 from driftwatch.storage.reference import get_reference
@@ -74,7 +74,7 @@ class KnownModel:
     @property
     def width(self) -> int:
         """Microseconds of one judged window."""
-        return judged_width(self.spec.bucket)
+        return self.spec.bucket
 
     def now(self, database_now: int) -> int:
         """Where its time stands: the newest row of a replay, else the database's clock."""
@@ -104,7 +104,8 @@ def read_reference(conn: Connection, model: KnownModel) -> KnownReference | None
         return KnownReference(*declared, 0, fixed=True)
     if model.first_at is None:
         return None
-    start = model.first_at - model.first_at % model.width
+    alignment = Alignment.of(model.spec)
+    start = alignment.start(alignment.index(model.first_at))
     return KnownReference(start, start + _LEARNING_DAYS * DAY, 0, fixed=False)
 
 

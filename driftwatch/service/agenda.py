@@ -50,7 +50,7 @@ class Agenda:
     @property
     def alignment(self) -> Alignment:
         """Where its windows lie."""
-        return Alignment.of(self.spec, self.reference[0])
+        return Alignment.of(self.spec)
 
     @property
     def is_learning(self) -> bool:
@@ -84,7 +84,7 @@ def read_agenda(conn: Connection, model: ModelRow, *, now: int) -> Agenda | None
     else:
         first = profile.first_bucket(conn, model.id)
         period = reference_period(spec, watermark if first is None else first)
-    alignment = Alignment.of(spec, period[0])
+    alignment = Alignment.of(spec)
     drift = monitor.find_monitor(conn, model.id, MONITOR)
     latest = run.latest_run(conn, drift.id) if drift is not None else None
     if latest is None:

@@ -17,8 +17,9 @@ from driftwatch.alerting.book import IncidentBook, JudgedWindow
 from driftwatch.alerting.machine import advance
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.incident import Incident
-from driftwatch.domain.instant import DAY, to_iso
+from driftwatch.domain.instant import DAY, HOUR, to_iso
 from driftwatch.domain.signal import RunStatus
+from driftwatch.domain.wall_clock import bucket_numbers
 from driftwatch.errors import DataError, SpecError
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import DriftBaseline, WindowResult
@@ -26,7 +27,7 @@ from driftwatch.monitors.history import History
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.profiles.bucket import BucketProfile, NumericColumn
 from driftwatch.profiles.codec import QUANTILE_BINS, SCORE_BINS, NumericCodec, build_codec
-from driftwatch.profiles.history import profile_rows
+from driftwatch.profiles.history import profile_buckets
 from driftwatch.profiles.plan import ProfilePlan
 from driftwatch.service.prediction_log import LeftOut, PredictionLog, read_log, training_end
 from driftwatch.service.profiling import plan_of
@@ -38,6 +39,7 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 _FIRST_DAYS = 14
+_AT_ONCE = 64  # windows that are profiled together
 _MOST_WINDOWS = 100_000  # eleven years of hours
 
 
@@ -129,7 +131,7 @@ def backtest(
     tell("reading", 0, 1)
     log = read_log(source, spec)
     history, (start, end) = replay(log, spec, progress=tell)
-    alignment = history.alignment
+    alignment = history.windows
     baseline = DriftBaseline.fit(history, spec, (start, end))
     windows = list(alignment.windows(end, int(log.at[-1]) + 1))
     results = []
@@ -163,17 +165,17 @@ def replay(log: PredictionLog, spec: ModelSpec, *, progress: Progress | None = N
     """
     tell = progress or _silent
     reference = _reference(log, spec)
-    alignment = Alignment.of(spec, reference[0])
-    start, end = (alignment.start(alignment.index(each)) for each in (reference[0], reference[1] - 1 + alignment.width))
+    alignment = Alignment.of(spec)
+    start, end = alignment.start(alignment.index(reference[0])), alignment.start(alignment.index(reference[1] - 1) + 1)
     number = alignment.index(int(log.at[-1])) - alignment.index(start)
     if number > _MOST_WINDOWS:
         raise DataError(
             f"the log spans {number:,} windows, from {to_iso(start)} to {to_iso(int(log.at[-1]))}; "
-            f"at most {_MOST_WINDOWS:,} are replayed. Are all its times right? If so, take bucket: 1d or a part of it"
+            f"at most {_MOST_WINDOWS:,} are replayed. Are all its times right? If so, take bucket: 1h or 1d"
         )
     log = log.take(slice(int(np.searchsorted(log.at, start)), None))
     codecs = _codecs(log, end, spec)
-    history = History(alignment, codecs, exclude=spec.exclude)
+    history = History.of(spec, codecs, (start, end))
     for done, (window, profile) in enumerate(_profiles(log, alignment, plan_of(spec, codecs))):
         history.add(window, profile)
         if done % 100 == 0:
@@ -190,12 +192,12 @@ def _reference(log: PredictionLog, spec: ModelSpec) -> tuple[int, int]:
     first, last = int(log.at[0]), int(log.at[-1])
     trained_until = training_end(spec)
     span = f"the log goes from {to_iso(first)} to {to_iso(last)}{_without(log)}"
-    width = Alignment.of(spec, first).width
+    width = spec.bucket
     if spec.reference is not None and spec.reference.period is not None:
         start, end = spec.reference.period
         if end - start < width:
             raise SpecError(
-                f"it is shorter than one window of {width // 3_600_000_000} h; give at least two weeks",
+                f"it is shorter than one window of {width / HOUR:g} h; give at least two weeks",
                 path="reference",
             )
         if not np.any((log.at >= start) & (log.at < end)):
@@ -203,7 +205,7 @@ def _reference(log: PredictionLog, spec: ModelSpec) -> tuple[int, int]:
     elif trained_until is not None:
         start, end = first, trained_until + 1
     else:
-        alignment = Alignment.of(spec, first)
+        alignment = Alignment.of(spec)
         days = min(_FIRST_DAYS * DAY, (last - first) // 3)
         start = first
         end = alignment.start(max(alignment.index(first + days), alignment.index(first) + 1))
@@ -241,11 +243,10 @@ def _present(column: NumericColumn, rows: NDArray[np.int64]) -> NDArray[np.float
 
 def _profiles(log: PredictionLog, alignment: Alignment, plan: ProfilePlan) -> Iterator[tuple[int, BucketProfile]]:
     """The profile of every window that has rows. A window's profile is the sum of its buckets', bit for bit."""
-    indexes = (log.at + alignment.offset) // alignment.width
-    bounds = [0, *(np.flatnonzero(np.diff(indexes)) + 1).tolist(), len(log)]
-    for first, stop in pairwise(bounds):
-        profile = profile_rows(log.take(slice(first, stop)), plan)
-        yield alignment.start(alignment.index(int(log.at[first]))), profile
+    numbers = bucket_numbers(log.at, alignment.width, alignment.zone)
+    bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(log)]
+    for first, stop in pairwise([*bounds[:-1:_AT_ONCE], bounds[-1]]):
+        yield from sorted(profile_buckets(log.take(slice(first, stop)), plan).items())
 
 
 def _incidents(results: list[WindowResult], spec: ModelSpec) -> tuple[Incident, ...]:

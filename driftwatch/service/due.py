@@ -60,6 +60,7 @@ def due_windows(
         Due(start, end, is_backfill(spec, end, now=now, width=alignment.width))
         for index in range(first, stop)
         for start, end in [(alignment.start(index), alignment.start(index + 1))]
+        if start < end  # a local day that the zone left out
     ]
 
 

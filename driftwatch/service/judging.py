@@ -11,6 +11,7 @@ from driftwatch.domain.instant import DAY
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import DriftBaseline, WindowResult
 from driftwatch.monitors.history import CategoricalHistory, History, NumericHistory
+from driftwatch.monitors.short import RECENT
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.profiles.bucket import BucketProfile
 from driftwatch.profiles.codec import NumericCodec
@@ -40,7 +41,7 @@ def reference_period(spec: ModelSpec, first_at: int) -> tuple[int, int]:
     """The operating reference in whole windows: the declared one, or the first fourteen days from `first_at`."""
     declared = spec.reference.period if spec.reference is not None else None
     start, end = declared or (first_at, first_at + LEARNING)
-    alignment = Alignment.of(spec, start)
+    alignment = Alignment.of(spec)
     if declared is None:
         first = alignment.start(alignment.index(start))
         return first, first + LEARNING
@@ -70,7 +71,7 @@ class ModelJudge:
     @property
     def alignment(self) -> Alignment:
         """Where the model's windows lie."""
-        return Alignment.of(self.spec, self.reference[0])
+        return Alignment.of(self.spec)
 
     def read(self, conn: Connection, until: int) -> None:
         """Bring the history up to date: every bucket from the reference's start to `until` that has changed.
@@ -79,17 +80,18 @@ class ModelJudge:
         """
         history = self._history
         if history is None or self._codecs_grew(conn, history):
-            history = self._history = History(self.alignment, self._codecs(conn), exclude=self.spec.exclude)
+            history = self._history = History.of(self.spec, self._codecs(conn), self.reference, recent=RECENT)
             self.versions.clear()
         version_ids = [version.id for version in registration.list_versions(conn, self.model.id)]
         fresh: dict[int, int] = {}
         for bucket in profile.count_buckets(conn, version_ids, self.reference[0], until):
-            index = history.alignment.index(bucket.bucket_at)
+            index = history.windows.index(bucket.bucket_at)
             fresh[index] = fresh.get(index, 0) + bucket.data_version
         changed = sorted(index for index, count in fresh.items() if self.versions.get(index) != count)
-        for first, stop in _spans(changed):
+        whole = {history.alignment.index(history.windows.start(index)) for index in changed}
+        for first, stop in _spans(sorted(whole)):
             self._replace(conn, history, version_ids, first, stop)
-        reference_stop = history.alignment.index(self.reference[1])
+        reference_stop = history.windows.index(self.reference[1])
         if changed and changed[0] < reference_stop:
             self._baseline = None
 
@@ -122,8 +124,8 @@ class ModelJudge:
         key = next((key for key, name in baseline.names.items() if name == finding.column), None)
         column = history.columns.get(key) if key is not None else None
         stop = history.alignment.index(finding.window_end - 1) + 1
-        scale = int(finding.details.get("scale_buckets", 1))
-        spans = ((baseline.first, baseline.stop), (max(baseline.first, stop - scale), stop))
+        scale = int(finding.details.get("scale_buckets", 1)) * self.alignment.width // history.alignment.width
+        spans = ((baseline.first, baseline.stop), (max(baseline.first, stop - max(scale, 1)), stop))
         if isinstance(column, NumericHistory):
             before, now = (_median(column, *span) for span in spans)
             if before is None or now is None or before == now:
@@ -142,15 +144,16 @@ class ModelJudge:
         return bool(waiting) and not waiting.isdisjoint(self._codecs(conn))
 
     def _replace(self, conn: Connection, history: History, version_ids: Sequence[int], first: int, stop: int) -> None:
+        bounds = (history.alignment.start(first), history.alignment.start(stop))
         for index in range(first, stop):
             history.forget(index)
+        for index in range(*map(history.windows.index, bounds)):
             self.versions.pop(index, None)
-        bounds = (history.alignment.start(first), history.alignment.start(stop))
         for version_id in version_ids:
             for bucket in profile.read_buckets(conn, version_id, *bounds):
                 for payload in bucket.payloads:
                     history.add(bucket.bucket_at, BucketProfile.from_bytes(payload))
-                index = history.alignment.index(bucket.bucket_at)
+                index = history.windows.index(bucket.bucket_at)
                 self.versions[index] = self.versions.get(index, 0) + bucket.data_version
 
 
@@ -171,10 +174,7 @@ def _spans(indexes: Sequence[int]) -> list[tuple[int, int]]:
 
 def _median(column: NumericHistory, first: int, stop: int) -> float | None:
     """The upper edge of the bin that holds the median: within one bin of it, exact for a value with its own bin."""
-    counts = np.zeros(column.codec.bins, dtype=np.int64)
-    for index in range(first, stop):
-        for bins, rows in column.occupied.get(index, ()):
-            counts[bins] += rows
+    counts = column.counts(first, stop).sum(axis=0)
     total = int(counts.sum())
     if not total:
         return None

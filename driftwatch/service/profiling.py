@@ -20,4 +20,4 @@ def plan_of(spec: ModelSpec | None, binnings: Mapping[str, NumericCodec | KeyGri
     """
     if spec is None:
         return ProfilePlan(binnings, HOUR)
-    return ProfilePlan(binnings, spec.bucket, segments=spec.segments)
+    return ProfilePlan(binnings, spec.bucket, zone=spec.timezone, segments=spec.segments)

@@ -1,7 +1,6 @@
 """A backtest says what the service would have raised, when, and nothing else."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,13 +115,43 @@ def test_a_shift_is_found_within_hours(drifting: BacktestReport) -> None:
     assert hourly.runs == 28 * 24
 
 
-@pytest.mark.parametrize(("bucket", "windows"), [("15m", 28 * 24), ("6h", 28)])
-def test_other_buckets_are_judged_by_the_hour_or_the_day(bucket: str, windows: int, drifting: BacktestReport) -> None:
+@pytest.mark.parametrize(("bucket", "per_day"), [pytest.param("15m", 96, marks=pytest.mark.slow), ("6h", 4)])
+def test_every_bucket_is_judged_at_its_own_width(bucket: str, per_day: int) -> None:
     report = backtest(log(x=shifted), spec(bucket=bucket))
-    assert report.runs == windows
-    if windows == drifting.runs:
-        same = replace(report, spec=drifting.spec).to_dict()
-        assert json.dumps(same) == json.dumps(drifting.to_dict())
+    found = alarms(report)
+    assert set(found) == {("x", "drift")}
+    assert "2024-02-12T00" <= found["x", "drift"] <= "2024-02-12T06"
+    assert report.runs == 28 * per_day
+
+
+def local_habits() -> pa.Table:
+    """Eleven weeks of hours around 31 March 2024, 01:00 UTC, when Berlin lost an hour; x follows its wall clock."""
+    rng = np.random.default_rng(20240331)
+    start, hour = datetime(2024, 2, 5, tzinfo=UTC), np.repeat(np.arange(11 * 168), PER_HOUR)
+    moved = start + timedelta(hours=1) * (np.arange(11 * 168)) >= datetime(2024, 3, 31, 1, tzinfo=UTC)
+    local = hour + 1 + np.repeat(moved, PER_HOUR)
+    values = rng.normal(np.where(local % 24 < 12, 0.0, 6.0), 1.0)
+    ts = pa.array(int(start.timestamp()) * 1_000_000 + hour * HOUR, pa.timestamp("us", "UTC"))
+    return pa.table({"ts": ts, "x": pa.array(values), "score": pa.array(rng.random(len(hour)))})
+
+
+def around_march(timezone: str, bucket: str) -> BacktestReport:
+    period = {"start": "2024-02-05", "end": "2024-03-25"}
+    return backtest(local_habits(), spec(timezone=timezone, bucket=bucket, reference=period))
+
+
+@pytest.mark.slow
+def test_habits_of_the_wall_clock_are_no_drift_when_it_is_moved() -> None:
+    assert alarms(around_march("Europe/Berlin", "1h")) == {}
+    assert set(alarms(around_march("UTC", "1h"))) == {("x", "drift")}
+
+
+def test_a_local_day_has_the_hours_that_its_clock_gave_it() -> None:
+    results = around_march("Europe/Berlin", "1d").results
+    days = {result.window_start: (result.window_end - result.window_start) // HOUR for result in results}
+    assert days.pop(from_iso("2024-03-30T23:00:00")) == 23
+    assert set(days.values()) == {24}
+    assert [result.rows for result in results[:8]] == [24 * PER_HOUR] * 6 + [23 * PER_HOUR, 24 * PER_HOUR]
 
 
 def test_score_drift_is_a_signal_of_its_own() -> None:

@@ -65,7 +65,7 @@ class Reach:
     scale: int
     previous: int | None
     n_reference: int
-    per_day: int
+    per_day: float
 
     @property
     def repeats(self) -> float:

@@ -10,7 +10,6 @@ import pytest
 from driftwatch.domain.instant import DAY, HOUR, from_iso
 from driftwatch.domain.signal import RunStatus, Severity, Signal
 from driftwatch.errors import DataError
-from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import DriftBaseline, WindowResult
 from driftwatch.monitors.history import History
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
@@ -61,7 +60,7 @@ def spec(**changes: Any) -> ModelSpec:
 
 def read_history(made: dict[int, BucketProfile], reference: tuple[int, int] = REFERENCE, **changes: Any) -> History:
     declared = spec(**changes)
-    return History(Alignment.of(declared, reference[0]), CODECS, exclude=declared.exclude).add_all(made.items())
+    return History.of(declared, CODECS, reference).add_all(made.items())
 
 
 def judge(

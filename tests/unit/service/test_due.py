@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftwatch.domain.instant import DAY, HOUR, MINUTE
+from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_iso
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.service.due import due_windows, horizon, is_backfill
@@ -43,13 +43,11 @@ def test_a_window_judged_a_day_late_is_backfill_but_never_in_a_replay() -> None:
     after=st.integers(0, 40 * DAY),
     length=st.integers(-2 * DAY, 40 * DAY),
     width=st.sampled_from([HOUR, DAY]),
-    offset=st.integers(-12, 14),
+    zone=st.sampled_from(["UTC", "Etc/GMT+12", "Etc/GMT-14"]),
     limit=st.integers(1, 100),
 )
-def test_due_windows_are_whole_contiguous_and_over(
-    after: int, length: int, width: int, offset: int, limit: int
-) -> None:
-    alignment = Alignment(width, offset * HOUR)
+def test_due_windows_are_whole_contiguous_and_over(after: int, length: int, width: int, zone: str, limit: int) -> None:
+    alignment = Alignment(width, zone)
     until = after + length
     due = due_windows(LIVE, alignment, after=after, until=until, now=NOW, limit=limit)
     assert len(due) <= limit
@@ -64,3 +62,11 @@ def test_due_windows_are_whole_contiguous_and_over(
         assert until - last < 2 * width
     if due:
         assert due[0].start - after < width
+
+
+def test_a_day_that_the_zone_left_out_is_never_due() -> None:
+    alignment = Alignment(DAY, "Pacific/Apia")
+    after, until = from_iso("2011-12-29T10:00:00"), from_iso("2012-01-01T10:00:00")
+    due = due_windows(LIVE, alignment, after=after, until=until, now=NOW)
+    assert [(window.start, window.end) for window in due] == [(after, after + DAY), (after + DAY, after + 2 * DAY),
+                                                              (after + 2 * DAY, until)]  # fmt: skip
