@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.drift.rule.constants import SLOT_ROWS
 from driftwatch.drift.rule.ladder import Ladder
+from driftwatch.drift.rule.width import narrowed
 
-__all__ = ["Baseline", "SlotTable", "WindowSums", "Windows"]
+__all__ = ["Baseline", "Folds", "SlotTable", "Windows", "windows_of"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -18,15 +19,15 @@ Ints: TypeAlias = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlotTable:
-    """Proportions and size of every slot.
+    """Counts and size of every slot.
 
     Attributes:
-        proportions: float64[P, C], q_i.
+        counts: unsigned[P, C] of the narrowest width that holds them; q_i is a row of it over its size.
         sizes: float64[P], rows behind them, m_i.
         total: rows of the reference that the table was made of.
     """
 
-    proportions: Floats
+    counts: NDArray[np.unsignedinteger[Any]]
     sizes: Floats
     total: float
 
@@ -34,9 +35,17 @@ class SlotTable:
     def of(cls, merged: Ints, total: Ints) -> "SlotTable":
         """From merged slot counts int64[P, C]; a slot with fewer than 20 rows takes the pooled counts int64[C]."""
         sizes = merged.sum(axis=1)
-        counts = np.where((sizes < SLOT_ROWS)[:, None], total, merged)
-        sizes = counts.sum(axis=1).astype(np.float64)
-        return cls(counts / np.maximum(sizes, 1.0)[:, None], sizes, float(total.sum()))
+        few = sizes < SLOT_ROWS
+        rows = int(total.sum())
+        if few.any():
+            merged = np.where(few[:, None], total, merged)
+            sizes = np.where(few, rows, sizes)
+        return cls(narrowed(merged), sizes.astype(np.float64), float(rows))
+
+    @property
+    def proportions(self) -> Floats:
+        """float64[P, C], q_i."""
+        return np.asarray(self.counts / np.maximum(self.sizes, 1.0)[:, None], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,29 +66,62 @@ class Windows:
     n: Floats
     m: Floats
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Windows":
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Windows":
         """Some of the windows."""
         return Windows(self.ends[rows], self.p[rows], self.q[rows], self.n[rows], self.m[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Baseline:
-    """The reference of one column by slot and by fold.
+    """What windows of one column are held against.
 
     Attributes:
         ladder: the rung.
-        by_fold: int64[folds, P, C], merged slot counts of each fold.
-        fold_totals: int64[folds, C].
-        table: all folds together.
+        table: the reference by slot, all folds together.
     """
 
     ladder: Ladder
-    by_fold: Ints
-    fold_totals: Ints
     table: SlotTable
 
+    def window(self, counts: Ints, stop: int, scale: int) -> Windows:
+        """The one window of `scale` buckets that ends before position `stop`, of counts int64[T, C]."""
+        inside = counts[stop - scale : stop]
+        sums = _expected(inside, self.ladder.slots(stop - scale, stop), self.table)
+        return self.windows(np.array([stop - 1]), inside.sum(axis=0)[None], *sums, scale, self.table.total)
+
+    def windows(
+        self, ends: Ints, taken: Ints, expected: Floats, squares: Floats, scale: int, total: float | Floats
+    ) -> Windows:
+        """Proportions from window sums: taken int64[W, C], expected float64[W, C] and Σ n_i²/m_slot(i), float64[W]."""
+        return windows_of(ends, taken, expected, squares, 1 if scale == 1 else self.ladder.overlap, total)
+
+
+def windows_of(
+    ends: Ints, taken: Ints, expected: Floats, squares: Floats, overlap: int | Ints, total: float | Floats
+) -> Windows:
+    """Proportions from window sums; `overlap` says how often the baseline uses each of its rows."""
+    n = taken.sum(axis=1).astype(np.float64)
+    safe = np.maximum(n, 1.0)
+    m = np.minimum(n**2 / np.maximum(squares, 1e-300) / overlap, total)
+    return Windows(ends, taken / safe[:, None], expected / safe[:, None], n, m)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Folds:
+    """The reference of one column by slot and by fold: what it takes to compare the reference with itself.
+
+    Attributes:
+        baseline: of all folds together.
+        by_fold: int64[folds, P, C], merged slot counts of each fold.
+        fold_totals: int64[folds, C].
+    """
+
+    baseline: Baseline
+    by_fold: Ints
+    fold_totals: Ints
+
     @classmethod
-    def of(cls, reference: Ints, ladder: Ladder) -> "Baseline":
+    def of(cls, reference: Ints, ladder: Ladder) -> "Folds":
         """From the reference's counts int64[R, C]."""
         cycle = np.zeros((ladder.fold_count, ladder.slot_count, reference.shape[1]), dtype=np.int64)
         # A fold has a slot twice where clocks go back, on holidays, and of buckets shorter than an hour.
@@ -91,162 +133,89 @@ class Baseline:
             merged = np.roll(cycle, 1, axis=1) + cycle + np.roll(cycle, -1, axis=1)
         else:
             merged = cycle
-        return cls(ladder, merged, totals, SlotTable.of(merged.sum(axis=0), totals.sum(axis=0)))
+        table = SlotTable.of(merged.sum(axis=0), totals.sum(axis=0))
+        return cls(Baseline(ladder, table), merged, totals)
 
     def without(self, folds: Sequence[int] | Ints) -> SlotTable:
         """The table of all other folds."""
         merged = self.by_fold.sum(axis=0) - self.by_fold[folds].sum(axis=0)
         return SlotTable.of(merged, self.fold_totals.sum(axis=0) - self.fold_totals[folds].sum(axis=0))
 
-    def sums(self, counts: Ints, start: int, stop: int, longest: int, sizes: Ints | None = None) -> "WindowSums":
-        """Ready to sum windows of up to `longest` buckets that end at positions [start, stop).
-
-        Args:
-            counts: int64[T, C].
-            start: first position.
-            stop: one past the last.
-            longest: buckets.
-            sizes: int64[T], the sums of `counts` over cells, where they are known.
-        """
-        low = max(0, start + 1 - longest)
-        inside = counts[low:stop]
-        rows = inside.sum(axis=1) if sizes is None else sizes[low:stop]
-        return WindowSums(self, inside, rows, low, stop - start)
-
-    def reference_windows(self, reference: Ints, scale: int) -> Windows:
+    def reference_windows(self, reference: Ints, scales: Sequence[int]) -> list[Windows]:
         """The reference's own windows, each beside a baseline without the folds that it touches.
 
         Shorter than a cycle: one window at each bucket, every bucket beside the baseline without its own fold.
         Otherwise: ends a quarter of the window apart, beside the baseline without every fold touched.
         """
-        if scale < self.ladder.period:
-            return self._short_reference_windows(reference, scale)
-        return self._long_reference_windows(reference, scale)
+        period = self.baseline.ladder.period
+        running = self._running(reference) if any(scale < period for scale in scales) else None
+        return [
+            self._long_windows(reference, scale) if running is None or scale >= period else running.windows(scale)
+            for scale in scales
+        ]
 
-    def _short_reference_windows(self, reference: Ints, scale: int) -> Windows:
-        slots, folds = self.ladder.slots(0, len(reference)), self.ladder.folds()
+    def _running(self, reference: Ints) -> "_Running":
+        """Sums over the reference, every bucket beside the baseline without its own fold."""
+        ladder = self.baseline.ladder
+        slots, folds = ladder.slots(0, len(reference)), ladder.folds()
         sizes = reference.sum(axis=1)
         expected = np.zeros(reference.shape)
         squares = np.zeros(len(reference))
         totals = np.zeros(len(reference))
-        for fold in range(self.ladder.fold_count):
-            table, at = self.without([fold]), folds == fold
-            expected[at] = sizes[at, None] * table.proportions[slots[at]]
-            squares[at] = sizes[at] ** 2 / np.maximum(table.sizes[slots[at]], 1.0)
-            totals[at] = table.total
-        ends = np.arange(scale - 1, len(reference))
-        sums = _Running(reference, expected, squares).between(ends, scale)
-        return self.windows(ends, *sums, scale, totals[ends])
+        for fold in range(ladder.fold_count):
+            table, at = self.without([fold]), np.flatnonzero(folds == fold)
+            inside = slice(int(at[0]), int(at[-1]) + 1)  # a fold is a run of buckets
+            weights = sizes[inside] / np.maximum(table.sizes[slots[inside]], 1.0)
+            np.multiply(weights[:, None], table.counts[slots[inside]], out=expected[inside])
+            squares[inside] = sizes[inside] * weights
+            totals[inside] = table.total
+        return _Running(self.baseline, reference, expected, squares, totals)
 
-    def _long_reference_windows(self, reference: Ints, scale: int) -> Windows:
-        folds = self.ladder.folds()
+    def _long_windows(self, reference: Ints, scale: int) -> Windows:
+        ladder = self.baseline.ladder
+        folds = ladder.folds()
         ends = np.arange(scale - 1, len(reference), max(1, scale // 4))
-        parts = []
-        for end in ends:
-            inside = slice(int(end) + 1 - scale, int(end) + 1)
-            table = self.without(np.unique(folds[inside]))
+        taken = np.zeros((len(ends), reference.shape[1]), dtype=np.int64)
+        expected = np.zeros(taken.shape)
+        squares, totals = np.zeros(len(ends)), np.zeros(len(ends))
+        tables: dict[bytes, SlotTable] = {}
+        for place, end in enumerate(ends.tolist()):
+            inside = slice(end + 1 - scale, end + 1)
+            touched = np.unique(folds[inside])
+            table = tables.get(touched.tobytes())
+            if table is None:
+                table = tables[touched.tobytes()] = self.without(touched)
             counts = reference[inside]
-            slots = self.ladder.slots(inside.start, inside.stop)
-            [sums] = _direct(counts, counts.sum(axis=1), slots, table, np.array([scale - 1]), [scale])
-            parts.append(self.windows(np.array([end]), *sums, scale, table.total))
-        return Windows(
-            ends,
-            np.concatenate([part.p for part in parts]),
-            np.concatenate([part.q for part in parts]),
-            np.concatenate([part.n for part in parts]),
-            np.concatenate([part.m for part in parts]),
-        )
-
-    def windows(
-        self, ends: Ints, taken: Ints, expected: Floats, squares: Floats, scale: int, total: float | Floats
-    ) -> Windows:
-        """Proportions from window sums: taken int64[W, C], expected float64[W, C] and Σ n_i²/m_slot(i), float64[W]."""
-        n = taken.sum(axis=1).astype(np.float64)
-        safe = np.maximum(n, 1.0)
-        overlap = 1 if scale == 1 else self.ladder.overlap
-        m = np.minimum(n**2 / np.maximum(squares, 1e-300) / overlap, total)
-        return Windows(ends, taken / safe[:, None], expected / safe[:, None], n, m)
-
-
-class WindowSums:
-    """Sums over trailing windows of one column.
-
-    A few windows are summed one by one, each scale adding only the buckets that the shorter ones lack; many share
-    running sums. Counts are integers, so that they come out the same either way.
-    """
-
-    def __init__(self, baseline: Baseline, counts: Ints, sizes: Ints, low: int, ends: int) -> None:
-        self._baseline = baseline
-        self._low = low
-        self._counts = counts
-        self._sizes = sizes
-        self._slots = baseline.ladder.slots(low, low + len(sizes))
-        self._running: _Running | None = None
-        if ends > _FEW:
-            table = baseline.table
-            expected = self._sizes[:, None] * table.proportions[self._slots]
-            squares = self._sizes**2 / np.maximum(table.sizes[self._slots], 1.0)
-            self._running = _Running(self._counts, expected, squares)
-
-    def windows(self, ends: Ints, scales: Sequence[int]) -> list[Windows]:
-        """Windows of each scale ending at `ends` int64[N]; those that begin before the axis have no rows."""
-        table = self._baseline.table
-        if self._running is None:
-            sums = _direct(self._counts, self._sizes, self._slots, table, ends - self._low, scales)
-        else:
-            sums = [self._running.between(ends - self._low, scale) for scale in scales]
-        return [
-            self._baseline.windows(ends, *taken, scale, table.total) for scale, taken in zip(scales, sums, strict=True)
-        ]
-
-
-_FEW = 4
-"""Up to so many windows are summed one by one."""
-
-_Sums: TypeAlias = tuple[Ints, Floats, Floats]
+            taken[place] = counts.sum(axis=0)
+            [expected[place]], [squares[place]] = _expected(counts, ladder.slots(inside.start, inside.stop), table)
+            totals[place] = table.total
+        return self.baseline.windows(ends, taken, expected, squares, scale, totals)
 
 
 class _Running:
     """Sums of everything before each bucket: of counts, expected counts, and squared rows over the baseline's."""
 
-    def __init__(self, counts: Ints, expected: Floats, squares: Floats) -> None:
+    def __init__(self, baseline: Baseline, counts: Ints, expected: Floats, squares: Floats, totals: Floats) -> None:
+        self._baseline = baseline
+        self._totals = totals
         self._counts = np.zeros((len(counts) + 1, counts.shape[1]), dtype=np.int64)
         self._expected = np.zeros(self._counts.shape)
         self._squares = np.concatenate(([0.0], np.cumsum(squares)))
         np.cumsum(counts, axis=0, out=self._counts[1:])
         np.cumsum(expected, axis=0, out=self._expected[1:])
 
-    def between(self, ends: Ints, scale: int) -> _Sums:
-        """The sums over the windows of one scale ending at `ends`; zero for those that begin before the first row."""
-        complete = ends + 1 >= scale
-        stops, starts = np.where(complete, ends + 1, 0), np.where(complete, ends + 1 - scale, 0)
-        return (
-            self._counts[stops] - self._counts[starts],
-            self._expected[stops] - self._expected[starts],
-            self._squares[stops] - self._squares[starts],
-        )
+    def windows(self, scale: int) -> Windows:
+        """The windows of one scale at every bucket from which it reaches back to the first or later."""
+        ends = np.arange(scale - 1, len(self._totals))
+        taken = self._counts[scale:] - self._counts[:-scale]
+        expected = self._expected[scale:] - self._expected[:-scale]
+        squares = self._squares[scale:] - self._squares[:-scale]
+        return self._baseline.windows(ends, taken, expected, squares, scale, self._totals[ends])
 
 
-def _direct(counts: Ints, sizes: Ints, slots: Ints, table: SlotTable, ends: Ints, scales: Sequence[int]) -> list[_Sums]:
-    """Window sums of a few windows: each scale adds only the buckets that the shorter ones lack."""
-    shape = (len(scales), len(ends))
-    taken = np.zeros((*shape, counts.shape[1]), dtype=np.int64)
-    by_slot = np.zeros((*shape, len(table.sizes)))
-    by_slot_squared = np.zeros_like(by_slot)
-    for column, end in enumerate(ends):
-        reach = int(end) + 1
-        for row, scale in enumerate(scales):
-            start = int(end) + 1 - scale
-            if start < 0:
-                break
-            if row:
-                for total in (taken, by_slot, by_slot_squared):
-                    total[row, column] = total[row - 1, column]
-            part = slice(start, reach)
-            taken[row, column] += counts[part].sum(axis=0)
-            by_slot[row, column] += np.bincount(slots[part], sizes[part], len(table.sizes))
-            by_slot_squared[row, column] += np.bincount(slots[part], sizes[part] ** 2, len(table.sizes))
-            reach = start
-    expected = by_slot @ table.proportions
-    squares = by_slot_squared @ (1.0 / np.maximum(table.sizes, 1.0))
-    return [(taken[row], expected[row], squares[row]) for row in range(len(scales))]
+def _expected(counts: Ints, slots: Ints, table: SlotTable) -> tuple[Floats, Floats]:
+    """Of one window, counts int64[w, C]: Σ n_i q_slot(i), float64[1, C], and Σ n_i²/m_slot(i), float64[1]."""
+    sizes = counts.sum(axis=1)
+    by_slot = np.bincount(slots, sizes, len(table.sizes)) / np.maximum(table.sizes, 1.0)
+    squares = np.bincount(slots, sizes**2, len(table.sizes)) / np.maximum(table.sizes, 1.0)
+    return (by_slot @ table.counts)[None], squares.sum()[None]

@@ -7,11 +7,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.drift.rule.baseline import Baseline
+from driftwatch.drift.rule.baseline import Baseline, Folds
 from driftwatch.drift.rule.calendar import Calendar
 from driftwatch.drift.rule.constants import FLOOR_TAU2, HEAVY_WEATHER, LEAST_FOLDS, LEAST_ROWS, NOVEL_FLOOR
 from driftwatch.drift.rule.ladder import Ladder
-from driftwatch.drift.rule.sample import ClassSample, ScaleSample, presence, sample_scale
+from driftwatch.drift.rule.sample import ClassSample, ScaleSample, presence, sample_scales
 from driftwatch.drift.rule.series import Series
 from driftwatch.drift.rule.tails import NORMAL_TAIL, Tail, fit_tail, z_scores
 from driftwatch.drift.rule.variation import Reach, ScaleVariation, cold, extrapolate, moderate
@@ -32,6 +32,7 @@ class ColumnFit:
 
     Attributes:
         kind: ``"numeric"`` or ``"categorical"``.
+        scores: float64[C], of its cells; None for a categorical column.
         values: baseline of its cells.
         missing: baseline of missing and non-missing rows.
         volume: its usual rows.
@@ -45,6 +46,7 @@ class ColumnFit:
     """
 
     kind: str
+    scores: Floats | None
     values: Baseline
     missing: Baseline
     volume: VolumeGate
@@ -55,6 +57,11 @@ class ColumnFit:
     missing_limit: Floats
     largest_distance: Floats
     restless: bool
+
+    @property
+    def cells(self) -> int:
+        """Number of cells, C."""
+        return int(self.values.table.counts.shape[1])
 
     def on(self, ladder: Ladder) -> "ColumnFit":
         """The same on another ladder with the same reference."""
@@ -113,12 +120,15 @@ def fit_model(series: Sequence[Series], calendar: Calendar, n_reference: int) ->
         for place, scale in enumerate(scales)
     ]
     estimable = [reach for reach in reaches if n_reference >= 2 * reach.scale and reach.repeats >= LEAST_FOLDS]
-    values = {one.name: Baseline.of(one.counts[:n_reference], ladder) for one in series}
-    missing = {one.name: Baseline.of(presence(one)[:n_reference], ladder) for one in series}
-    samples = {
-        one.name: [sample_scale(one, values[one.name], missing[one.name], reach.scale) for reach in estimable]
-        for one in series
-    }
+    values: dict[str, Baseline] = {}
+    missing: dict[str, Baseline] = {}
+    samples: dict[str, list[ScaleSample]] = {}
+    for one in series:
+        folds = Folds.of(one.counts[:n_reference], ladder)
+        absent = Folds.of(presence(one)[:n_reference], ladder)
+        values[one.name], missing[one.name] = folds.baseline, absent.baseline
+        samples[one.name] = sample_scales(one, folds, absent, [reach.scale for reach in estimable])
+    gates = _volume_gates(series, ladder, scales)
     members = {
         one.name: {
             **dict.fromkeys(("V", "S", "R", "C"), bool(one.counts[:n_reference].any())),
@@ -128,7 +138,7 @@ def fit_model(series: Sequence[Series], calendar: Calendar, n_reference: int) ->
     }
     classes = {kind: _fit_class(kind, samples, members, reaches, ladder) for kind in FLOOR_TAU2}
     columns = {
-        one.name: _column_fit(one, values[one.name], missing[one.name], samples[one.name], classes, ladder, scales)
+        one.name: _column_fit(one, values[one.name], missing[one.name], gates[one.name], samples[one.name], classes)
         for one in series
     }
     tails = {kind: fitted.tails for kind, fitted in classes.items()}
@@ -207,11 +217,11 @@ def _column_fit(
     series: Series,
     values: Baseline,
     missing: Baseline,
+    volume: VolumeGate,
     samples: Sequence[ScaleSample],
     classes: Mapping[str, _ClassFit],
-    ladder: Ladder,
-    scales: Sequence[int],
 ) -> ColumnFit:
+    ladder, scales = volume.ladder, volume.scales
     size = ladder.n_reference
     tau2, d2 = {}, {}
     for kind, fitted in classes.items():
@@ -229,9 +239,10 @@ def _column_fit(
     ]
     return ColumnFit(
         series.kind,
+        series.scores,
         values,
         missing,
-        VolumeGate.of(presence(series)[:size].sum(axis=1), ladder, scales),
+        volume,
         tau2,
         d2,
         np.maximum(novel_limit, NOVEL_FLOOR[series.kind]),
@@ -240,6 +251,19 @@ def _column_fit(
         np.array(material),
         bool("V" in tau2 and tau2["V"][day] >= HEAVY_WEATHER),
     )
+
+
+def _volume_gates(series: Sequence[Series], ladder: Ladder, scales: Sequence[int]) -> dict[str, VolumeGate]:
+    """By column; those with the same rows share one."""
+    gates: dict[bytes, VolumeGate] = {}
+    result = {}
+    for one in series:
+        rows = presence(one)[: ladder.n_reference].sum(axis=1)
+        key = rows.tobytes()
+        if key not in gates:
+            gates[key] = VolumeGate.of(rows, ladder, scales)
+        result[one.name] = gates[key]
+    return result
 
 
 def _missing_limits(series: Series, samples: Sequence[ScaleSample], scales: Sequence[int], ladder: Ladder) -> Floats:

@@ -1,22 +1,23 @@
 """The fitted rule, and what it says of new buckets."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.drift.rule.calendar import Calendar
-from driftwatch.drift.rule.evidence import Bench
 from driftwatch.drift.rule.fitting import ModelFit, fit_model
 from driftwatch.drift.rule.judgement import Judgement
-from driftwatch.drift.rule.series import Series
-from driftwatch.drift.rule.verdict import ColumnVerdicts, column_verdicts
+from driftwatch.drift.rule.series import Series, SeriesSource
+from driftwatch.drift.rule.stack import ColumnSource
+from driftwatch.drift.rule.trail import Trail
+from driftwatch.drift.rule.verdict import LaneVerdicts, lane_verdicts
 
 __all__ = ["FittedRule", "fit"]
 
-_CHUNK = 64
 _FALSE_DISCOVERIES = 0.05
+_LANE_FIELDS = tuple(field for field in fields(LaneVerdicts) if field.name != "names")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,21 +67,74 @@ class FittedRule:
                 fitted.
         """
         self._check(series, start, stop, n_series)
-        threshold = budget / (self.calendar.per_month * n_series)
         if start == stop:
             return []
-        chunks = [np.arange(first, min(first + _CHUNK, stop)) for first in range(start, stop, _CHUNK)]
-        verdicts = self._verdicts(series, chunks, threshold)
-        result: list[Judgement] = []
-        for place, ends in enumerate(chunks):
-            here = [of[place] for of in verdicts]
-            watched = _discoveries(np.array([one.shortest_p for one in here]).reshape(len(here), len(ends)))
-            lists = [
-                self._judgements(one, verdict, ends, watch, threshold)
-                for one, verdict, watch in zip(series, here, watched, strict=True)
-            ]
-            result.extend(of[bucket] for bucket in range(len(ends)) for of in lists)
+        sources = {one.name: SeriesSource(one) for one in series}
+        trail = Trail(self.model, sources, start)
+        return list(self.follow(trail, sources, start, stop, budget=budget, n_series=n_series))
+
+    def follow(
+        self,
+        trail: Trail,
+        sources: Mapping[str, ColumnSource],
+        start: int,
+        stop: int,
+        *,
+        budget: float,
+        n_series: int,
+    ) -> Iterator[Judgement]:
+        """:meth:`judge` for a caller that keeps the trail of what came before.
+
+        Args:
+            trail: ends at `start` or before.
+            sources: by column; judgements of a bucket come in their order.
+            start: first position.
+            stop: one past the last.
+            budget: false alarms allowed in 30 days over `n_series` series.
+            n_series: how many series share the budget.
+        """
+        threshold = budget / (self.calendar.per_month * n_series)
+        rows = {name: source.rows(stop) for name, source in sources.items()}
+        low = self._low(rows, np.arange(start, stop))
+        for step in trail.follow(sources, start, stop):
+            inside = slice(int(step.ends[0]) - start, int(step.ends[-1]) + 1 - start)
+            rows_here = {name: of[step.ends] for name, of in rows.items()}
+            low_here = {name: of[:, inside] for name, of in low.items()}
+            found: dict[str, tuple[LaneVerdicts, slice]] = {}
+            for names, lanes in step.lanes(rows_here, low_here):
+                verdicts = lane_verdicts(lanes, threshold)
+                for place, name in enumerate(names):
+                    found[name] = (verdicts, slice(place, None, len(names)))
+            yield from self._step_judgements(found, list(sources), step.ends, threshold)
+
+    def _low(self, rows: Mapping[str, NDArray[np.int64]], ends: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+        """By column, bool[S, N]; columns with the same rows share their volume gate."""
+        known: dict[bytes, NDArray[np.bool_]] = {}
+        result = {}
+        for name, of in rows.items():
+            key = of.tobytes()
+            if key not in known:
+                known[key] = self.model.columns[name].volume.low(of, ends)
+            result[name] = known[key]
         return result
+
+    def _step_judgements(
+        self,
+        found: Mapping[str, tuple[LaneVerdicts, slice]],
+        names: Sequence[str],
+        ends: NDArray[np.int64],
+        threshold: float,
+    ) -> Iterator[Judgement]:
+        """The judgements of some buckets, by bucket, then in the order of `names`."""
+        shortest = np.stack([found[name][0].shortest_p[found[name][1]] for name in names])
+        watched = _discoveries(shortest)
+        lists = [
+            self._judgements(name, *found[name], ends, watch, threshold)
+            for name, watch in zip(names, watched, strict=True)
+        ]
+        for bucket in range(len(ends)):
+            for of in lists:
+                yield of[bucket]
 
     def _check(self, series: Sequence[Series], start: int, stop: int, n_series: int) -> None:
         if not self.n_reference <= start <= stop:
@@ -94,62 +148,44 @@ class FittedRule:
             if one.length < stop:
                 raise ValueError(f"{one.name}: {one.length} buckets, but {stop} are to be judged")
 
-    def _verdicts(
-        self, series: Sequence[Series], chunks: Sequence[NDArray[np.int64]], threshold: float
-    ) -> list[list[ColumnVerdicts]]:
-        """Of each column, its chunks. Columns with the same rows share their volume gate."""
-        start, stop = int(chunks[0][0]), int(chunks[-1][-1]) + 1
-        low: dict[bytes, NDArray[np.bool_]] = {}
-        result = []
-        for one in series:
-            bench = Bench(one, self.model.columns[one.name], self.model, start, stop)
-            rows = bench.rows
-            key = rows.tobytes()
-            if key not in low:
-                low[key] = bench.fitted.volume.low(rows, np.arange(start, stop))
-            result.append([column_verdicts(bench, ends, low[key][:, ends - start], threshold) for ends in chunks])
-        return result
-
     def _judgements(
         self,
-        series: Series,
-        verdict: ColumnVerdicts,
+        name: str,
+        verdict: LaneVerdicts,
+        lanes: slice,
         ends: NDArray[np.int64],
         watch: NDArray[np.bool_],
         threshold: float,
     ) -> list[Judgement]:
-        columns: Mapping[str, list[float]] = {
-            name: getattr(verdict, name).tolist()
-            for name in ("sign", "z", "p", "distance", "total_variation", "jensen_shannon", "n", "n_reference")
-        }
-        numeric = series.scores is not None
+        facts = {field.name: getattr(verdict, field.name)[lanes].tolist() for field in _LANE_FIELDS}
+        numeric = self.model.columns[name].scores is not None
         result = []
-        for place, end in enumerate(ends.tolist()):
-            judged, alarm = bool(verdict.judged[place]), bool(verdict.alarm[place])
-            component = int(verdict.component[place])
-            name = "material_shift" if verdict.material[place] else None if component < 0 else verdict.names[component]
-            any_rows = columns["n"][place] > 0
+        for place, (end, watched) in enumerate(zip(ends.tolist(), watch.tolist(), strict=True)):
+            one = {field: values[place] for field, values in facts.items()}
+            component = one["component"]
+            seen = "material_shift" if one["material"] else None if component < 0 else verdict.names[component]
+            any_rows = one["n"] > 0
             result.append(
                 Judgement(
-                    column=series.name,
+                    column=name,
                     bucket=end,
-                    state="judged" if judged else "low_data" if verdict.rows[place] else "no_data",
-                    alarm=alarm,
-                    severity="warning" if alarm else "watch" if judged and watch[place] else "none",
-                    minor=bool(verdict.minor[place]),
-                    component=name,
-                    scale_buckets=self.model.scales[int(verdict.scale[place])],
-                    sign=int(columns["sign"][place]) if component >= 0 else 0,
-                    z=columns["z"][place] if component >= 0 else 0.0,
-                    p_value=columns["p"][place],
+                    state="judged" if one["judged"] else "low_data" if one["rows"] else "no_data",
+                    alarm=one["alarm"],
+                    severity="warning" if one["alarm"] else "watch" if one["judged"] and watched else "none",
+                    minor=one["minor"],
+                    component=seen,
+                    scale_buckets=self.model.scales[one["scale"]],
+                    sign=one["sign"] if component >= 0 else 0,
+                    z=one["z"] if component >= 0 else 0.0,
+                    p_value=one["p"],
                     threshold_p=threshold,
-                    kolmogorov_smirnov=columns["distance"][place] if numeric and any_rows else None,
-                    total_variation=columns["total_variation"][place] if any_rows else None,
-                    jensen_shannon=columns["jensen_shannon"][place] if any_rows else None,
-                    n=round(columns["n"][place]),
-                    n_reference=round(columns["n_reference"][place]),
-                    missing_share=float(verdict.missing_share[place]),
-                    reference_missing_share=float(verdict.reference_missing_share[place]),
+                    kolmogorov_smirnov=one["distance"] if numeric and any_rows else None,
+                    total_variation=one["total_variation"] if any_rows else None,
+                    jensen_shannon=one["jensen_shannon"] if any_rows else None,
+                    n=round(one["n"]),
+                    n_reference=round(one["n_reference"]),
+                    missing_share=one["missing_share"],
+                    reference_missing_share=one["reference_missing_share"],
                     uncalibrated=self.uncalibrated,
                 )
             )

@@ -1,13 +1,13 @@
 """What the reference's own windows say about one column at one scale."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.drift.rule.baseline import Baseline, Windows
+from driftwatch.drift.rule.baseline import Folds, Windows
 from driftwatch.drift.rule.components import (
     Statistic,
     categorical_statistics,
@@ -19,7 +19,7 @@ from driftwatch.drift.rule.ladder import Ladder
 from driftwatch.drift.rule.series import Series
 from driftwatch.drift.rule.variation import Excess
 
-__all__ = ["ClassSample", "ScaleSample", "autocorrelation", "presence", "sample_scale"]
+__all__ = ["ClassSample", "ScaleSample", "autocorrelation", "presence", "sample_scales"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -65,19 +65,29 @@ def presence(series: Series) -> NDArray[np.int64]:
     return np.stack((series.missing, series.present), axis=1)
 
 
-def sample_scale(series: Series, values: Baseline, missing: Baseline, scale: int) -> ScaleSample:
-    """Compare the reference with itself at one scale.
+def sample_scales(series: Series, values: Folds, missing: Folds, scales: Sequence[int]) -> list[ScaleSample]:
+    """Compare the reference with itself.
 
     Args:
         series: the column.
-        values: baseline of its cells.
-        missing: baseline of its missing and non-missing rows.
-        scale: buckets; the reference has at least twice as many.
+        values: of its cells.
+        missing: of its missing and non-missing rows.
+        scales: buckets; the reference has at least twice as many.
     """
-    ladder = values.ladder
+    ladder = values.baseline.ladder
     size = ladder.n_reference
-    windows = values.reference_windows(series.counts[:size], scale)
-    present = missing.reference_windows(presence(series)[:size], scale)
+    windows = values.reference_windows(series.counts[:size], scales)
+    present = missing.reference_windows(presence(series)[:size], scales)
+    novel = np.concatenate(([0], np.cumsum(series.novel[:size])))
+    return [
+        _sample_scale(series, of, absent, novel, ladder, scale)
+        for of, absent, scale in zip(windows, present, scales, strict=True)
+    ]
+
+
+def _sample_scale(
+    series: Series, windows: Windows, present: Windows, novel: NDArray[np.int64], ladder: Ladder, scale: int
+) -> ScaleSample:
     enough = windows.n >= LEAST_ROWS
     classes: dict[str, ClassSample] = {}
     if series.scores is not None:
@@ -91,7 +101,6 @@ def sample_scale(series: Series, values: Baseline, missing: Baseline, scale: int
         classes["C"] = _class_sample(categorical.mix, np.sqrt(categorical.mix.x), windows, ladder, scale)
     absent = missing_statistics(present)
     classes["M"] = _class_sample(absent.share, absent.p, present, ladder, scale)
-    novel = np.concatenate(([0], np.cumsum(series.novel[:size])))
     shares = (novel[windows.ends + 1] - novel[windows.ends + 1 - scale]) / np.maximum(windows.n, 1.0)
     return ScaleSample(
         classes,

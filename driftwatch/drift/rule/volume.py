@@ -63,12 +63,17 @@ class VolumeGate:
         earlier = ends[:, None] - self.ladder.period * np.arange(1, cycles + 1)
         start = earlier + 1 - scale
         taken = (running[np.maximum(earlier + 1, 0)] - running[np.maximum(start, 0)]).astype(np.float64)
-        taken[start < 0] = np.nan
-        known = ~np.isnan(taken).all(axis=1)
-        median = np.full(len(ends), np.inf)
-        if known.any():
-            median[known] = np.nanmedian(taken[known], axis=1)
-        return median
+        taken[start < 0] = np.inf
+        return _medians(taken)
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[N], the median of each row's finite values, infinite where there are none."""
+    ordered = np.sort(values, axis=1)
+    counts = np.isfinite(ordered).sum(axis=1)
+    each, last = np.arange(len(values)), values.shape[1] - 1
+    median = (ordered[each, np.maximum(counts - 1, 0) // 2] + ordered[each, np.minimum(counts // 2, last)]) / 2
+    return np.where(counts > 0, median, np.inf)
 
 
 def _usual(rows: NDArray[np.int64], ladder: Ladder, scale: int) -> NDArray[np.float64]:
@@ -80,6 +85,10 @@ def _usual(rows: NDArray[np.int64], ladder: Ladder, scale: int) -> NDArray[np.fl
     usual = np.full(ladder.slot_count, float(np.median(taken)))
     if scale < ladder.period:
         slots = ladder.slots(scale - 1, len(rows))
-        for slot in np.unique(slots):
-            usual[slot] = np.median(taken[slots == slot])
+        order, sizes = np.argsort(slots, kind="stable"), np.bincount(slots, minlength=ladder.slot_count)
+        rank = np.arange(len(slots)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        by_slot = np.full((ladder.slot_count, int(sizes.max())), np.inf)
+        by_slot[slots[order], rank] = taken[order]
+        medians = _medians(by_slot)
+        usual = np.where(np.isfinite(medians), medians, usual)
     return usual
