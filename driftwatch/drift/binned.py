@@ -8,9 +8,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr, stdtr
 
 from driftwatch.drift.distribution import Distribution
+from driftwatch.drift.kolmogorov import two_sample_p_value
 from driftwatch.drift.result import Estimate
 
 __all__ = [
@@ -27,24 +28,23 @@ __all__ = [
     "welch_t",
 ]
 
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 _LINEAR = ("distribution functions are linear inside bins",)
 
 
 def kolmogorov_smirnov(reference: Distribution, current: Distribution) -> Estimate:
     """The largest gap at a bin's edge, and the asymptotic p-value of ``ks_2samp``."""
-    gap = float(np.max(np.abs(_gaps(reference, current)), initial=0.0))
-    m, n = float(max(reference.n, current.n)), float(min(reference.n, current.n))
-    p_value = float(np.clip(stats.kstwo.sf(gap, np.round(m * n / (m + n)) or 1.0), 0.0, 1.0))
-    return Estimate(gap, p_value, ("taken at bin edges",))
+    gap = float(np.abs(_gaps(reference, current)).max(initial=0.0))
+    return Estimate(gap, two_sample_p_value(gap, reference.n, current.n), ("taken at bin edges",))
 
 
 def wasserstein_distance(reference: Distribution, current: Distribution) -> Estimate:
     """∫ |F - G|, in the column's unit."""
     width, left, right = _pieces(reference, current)
-    crossing = left * right < 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        crossed = (left**2 + right**2) / (2 * (np.abs(left) + np.abs(right)))
-    area = np.where(crossing, crossed, (np.abs(left) + np.abs(right)) / 2)
+    sizes = np.abs(left) + np.abs(right)
+    # Where F - G changes its sign, two triangles; without a gap at either end, nothing.
+    squares = np.where(left * right < 0, left**2 + right**2, sizes**2)
+    area = np.divide(squares, 2 * sizes, out=np.zeros_like(sizes), where=sizes > 0)
     return Estimate(float(np.dot(width, area)), None, _LINEAR)
 
 
@@ -83,12 +83,11 @@ def anderson_darling(reference: Distribution, current: Distribution) -> Estimate
     """nm/(n + m) ∫ (F - G)²/(H(1 - H)) dH, normalised as the k-sample statistic with k = 2; no p-value."""
     atoms = reference.atoms
     left, right, before, after = _pooled(reference, current)
-    nodes, weights = np.polynomial.legendre.leggauss(8)
-    part = ((nodes + 1) / 2)[:, None]
+    part = ((_NODES + 1) / 2)[:, None]
     pooled = before + part * (after - before)
     gap = left + part * (right - left)
     with np.errstate(invalid="ignore", divide="ignore"):
-        smooth = (after - before) * ((weights / 2) @ (gap**2 / (pooled * (1 - pooled))))
+        smooth = (after - before) * ((_WEIGHTS / 2) @ (gap**2 / (pooled * (1 - pooled))))
         middle, mass = (before + after) / 2, after - before
         stepped = mass * ((left + right) / 2) ** 2 / (middle * (1 - middle) - mass / 4)
     pieces = np.where(atoms, stepped, smooth)[after > before]
@@ -110,7 +109,7 @@ def mann_whitney(reference: Distribution, current: Distribution) -> Estimate:
     if variance <= 0:
         return Estimate(wins)
     z = max(abs(wins - n * m / 2) - 0.5, 0.0) / math.sqrt(variance)
-    return Estimate(wins, min(1.0, float(2 * stats.norm.sf(z))), ("values of one bin count as ties",))
+    return Estimate(wins, min(1.0, float(2 * ndtr(-z))), ("values of one bin count as ties",))
 
 
 def welch_t(reference: Distribution, current: Distribution) -> Estimate:
@@ -118,9 +117,10 @@ def welch_t(reference: Distribution, current: Distribution) -> Estimate:
     means, sds = (reference.mean, current.mean), (reference.standard_deviation, current.standard_deviation)
     if means[0] is None or means[1] is None or sds[0] is None or sds[1] is None or sds == (0.0, 0.0):
         return Estimate(None)
-    result = stats.ttest_ind_from_stats(means[0], sds[0], reference.n, means[1], sds[1], current.n, equal_var=False)
-    value = float(result.statistic)
-    return Estimate(value, float(result.pvalue)) if math.isfinite(value) else Estimate(None)
+    noise = sds[0] ** 2 / reference.n, sds[1] ** 2 / current.n
+    value = (means[0] - means[1]) / math.sqrt(sum(noise))
+    freedom = sum(noise) ** 2 / (noise[0] ** 2 / (reference.n - 1) + noise[1] ** 2 / (current.n - 1))
+    return Estimate(value, float(2 * stdtr(freedom, -abs(value)))) if math.isfinite(value) else Estimate(None)
 
 
 def mean_shift(reference: Distribution, current: Distribution) -> Estimate:
@@ -142,36 +142,34 @@ def sd_ratio(reference: Distribution, current: Distribution) -> Estimate:
 
 def decile_counts(reference: Distribution, current: Distribution) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Counts of both between the reference's deciles, which cut bins by linear interpolation but never an atom."""
-    ranks = np.arange(1, 10) / 10 * reference.n
-    cumulative = np.cumsum(reference.counts)
-    bins = np.searchsorted(cumulative, ranks, side="left")
-    inside = (ranks - (cumulative - reference.counts)[bins]) / reference.counts[bins]
-    inside = np.where(reference.atoms[bins], 1.0, inside)
-    _, first = np.unique(bins + inside, return_index=True)  # ascending in both, so that the sum tells them apart
-    where, part = bins[first], inside[first]
+    where, part = reference.decile_cuts
 
     def between(side: Distribution) -> NDArray[np.int64]:
-        below = np.cumsum(side.counts)[where] - side.counts[where] * (1 - part)
-        return np.diff(np.concatenate(([0], np.rint(below).astype(np.int64), [side.n])))
+        below = np.zeros(len(where) + 2)
+        below[1:-1] = np.rint(side.running[where] - side.counts[where] * (1 - part))
+        below[-1] = side.n
+        return np.asarray(below[1:] - below[:-1], dtype=np.int64)
 
     return between(reference), between(current)
 
 
 def _gaps(reference: Distribution, current: Distribution) -> NDArray[np.float64]:
-    return np.asarray(reference.cumulative / reference.n - current.cumulative / current.n)
+    return np.asarray(reference.shares - current.shares)
 
 
 def _pieces(
     reference: Distribution, current: Distribution
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Widths of the pieces on which F - G is linear, and its value at the left and the right end of each."""
-    ends = [*reference.spans, *current.spans]
-    for side in (reference, current):  # a bin of one point is a step, which begins just below it
-        left, right = side.spans
-        ends.append(np.nextafter(left[(left == right) & (side.counts > 0)], -np.inf))
-    points = np.unique(np.concatenate(ends))
-    gap = reference.share_below(points) - current.share_below(points)
-    return np.diff(points), gap[:-1], gap[1:]
+    edges = reference.edges
+    points, gap = edges, _gaps(reference, current)
+    inner = np.concatenate((reference.knots, current.knots))
+    if len(inner):
+        inner.sort()
+        bins = np.searchsorted(edges, inner, side="left")
+        points = np.insert(edges, bins, inner)
+        gap = np.insert(gap, bins, reference.share_in(bins, inner) - current.share_in(bins, inner))
+    return points[1:] - points[:-1], gap[:-1], gap[1:]
 
 
 def _mean_product(

@@ -51,9 +51,19 @@ class Distribution:
         return int(self.counts.sum())
 
     @cached_property
+    def running(self) -> NDArray[np.int64]:
+        """int64[B]: values up to and with each bin."""
+        return np.asarray(np.cumsum(self.counts), dtype=np.int64)
+
+    @cached_property
     def cumulative(self) -> NDArray[np.int64]:
         """int64[B-1]: values up to and with each edge."""
-        return np.asarray(np.cumsum(self.counts)[:-1], dtype=np.int64)
+        return self.running[:-1]
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """float64[B-1]: the distribution function at each edge."""
+        return np.asarray(self.cumulative / self.n)
 
     @cached_property
     def atoms(self) -> NDArray[np.bool_]:
@@ -69,15 +79,48 @@ class Distribution:
             return 0.0 if self.n else None
         return self.standard_deviation * math.sqrt((self.n - 1) / self.n)
 
+    @cached_property
+    def decile_cuts(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The bins that the nine deciles lie in, int64[k], and what part of each lies below it; each place once."""
+        ranks = np.arange(1, 10) / 10 * self.n
+        bins = np.searchsorted(self.running, ranks, side="left")
+        counts = self.counts[bins]
+        inside = np.where(self.atoms[bins], 1.0, (ranks - self.running[bins] + counts) / counts)
+        _, first = np.unique(bins + inside, return_index=True)  # ascending in both, so that the sum tells them apart
+        return bins[first], inside[first]
+
     def share_below(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """The distribution function at ascending points, float64[k] in [0, 1]."""
+        return self.share_in(np.searchsorted(self.edges, points, side="left"), points)
+
+    def share_in(self, bins: NDArray[np.int64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same where the bin of each point is known, int64[k]."""
+        low, end, rise, start = self._lines
+        above = points - start[bins]
+        with np.errstate(over="ignore", invalid="ignore"):
+            share = low[bins] + np.where(above > 0, above * rise[bins], 0.0)
+        return np.where(points >= self.spans[1][bins], end[bins], np.minimum(share, end[bins]))
+
+    @cached_property
+    def knots(self) -> NDArray[np.float64]:
+        """Where the slope changes inside a bin, ascending: extremes, the ends of narrowed bins, a step's lower side."""
         left, right = self.spans
-        bins = np.searchsorted(self.edges, points, side="left")
-        before = np.concatenate(([0], self.cumulative))[bins]
-        width = right[bins] - left[bins]
+        spread = (self.counts > 0) & ~self.atoms
+        lower, upper = spread.copy(), spread.copy()
+        lower[1:] &= left[1:] != self.edges
+        upper[:-1] &= right[:-1] != self.edges
+        steps = np.nextafter(left[spread & (left == right)], -np.inf)
+        return np.sort(np.concatenate((left[lower], right[upper], steps)))
+
+    @cached_property
+    def _lines(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """By bin: the distribution function before and after it, its slope between, and where it begins to rise."""
+        left, right = self.spans
+        end = self.running / self.n
+        low = np.concatenate(([0.0], end[:-1]))
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            inside = np.where(width > 0, (points - left[bins]) / width, points >= right[bins])
-        return np.asarray((before + self.counts[bins] * np.clip(inside, 0.0, 1.0)) / self.n)
+            rise = np.where(right > left, (end - low) / (right - left), 0.0)
+        return low, end, rise, left
 
     @cached_property
     def spans(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -86,8 +129,8 @@ class Distribution:
         Wide bins (tails, and the gaps between atoms) are narrowed towards one of their ends, all in the same
         proportion, so that the mean comes out right: the distance of a shift into them is then right too.
         """
-        left = np.clip(np.concatenate(([self.low], self.edges)), self.low, self.high)
-        right = np.clip(np.concatenate((self.edges, [self.high])), self.low, self.high)
+        inner = np.minimum(np.maximum(self.edges, self.low), self.high)
+        left, right = np.concatenate(([self.low], inner)), np.concatenate((inner, [self.high]))
         left = np.where(self.atoms, right, left)
         with np.errstate(over="ignore", invalid="ignore"):
             width = right - left

@@ -40,6 +40,7 @@ class Measure:
             at the reference's deciles for it.
         unit: of its value, as in `MeasureResult`.
         direction: as in `MeasureResult`.
+        binary: it is for columns of two values alone.
     """
 
     method: str
@@ -48,14 +49,17 @@ class Measure:
     on_counts: Callable[[Counts, Counts], Estimate] | None = None
     unit: str | None = None
     direction: str = "higher_is_drift"
+    binary: bool = False
 
 
 measures: Registry[Measure] = Registry("measure")
 
 
 def measures_of(kind: str) -> tuple[str, ...]:
-    """The keys of all measures for a kind of column: "numeric", else categorical."""
-    return tuple(name for name in measures if kind == "numeric" or measures[name].on_counts is not None)
+    """The keys of all measures for a kind of column: "numeric", "binary" (two values), else categorical."""
+    numeric, binary = kind == "numeric", kind == "binary"
+    fitting = {name: measures[name] for name in measures if numeric or measures[name].on_counts is not None}
+    return tuple(name for name, measure in fitting.items() if binary or not measure.binary)
 
 
 def measure_values(method: str, reference: Values, current: Values) -> MeasureResult:
@@ -158,9 +162,15 @@ def _of_numbers(
 
 
 def _of_cells(
-    method: str, *aliases: str, on_counts: Callable[[Counts, Counts], Estimate], unit: str | None = None
+    method: str,
+    *aliases: str,
+    on_counts: Callable[[Counts, Counts], Estimate],
+    unit: str | None = None,
+    direction: str = "higher_is_drift",
+    binary: bool = False,
 ) -> None:
-    measures.add(method, Measure(method, on_counts=on_counts, unit=unit), aliases=aliases)
+    measure = Measure(method, on_counts=on_counts, unit=unit, direction=direction, binary=binary)
+    measures.add(method, measure, aliases=aliases)
 
 
 _of_numbers(
@@ -243,3 +253,12 @@ _of_cells("total_variation_distance", "tv", on_counts=proportion.total_variation
 _of_cells("l_infinity_distance", "linf", on_counts=proportion.l_infinity_distance)
 _of_cells("chi_square", "chi2", on_counts=proportion.chi_square)
 _of_cells("g_test", "g", on_counts=proportion.g_test)
+_of_cells("fisher_exact", "fisher", on_counts=proportion.fisher_exact, direction="both_ends_are_drift", binary=True)
+_of_cells(
+    "two_proportions_z",
+    "z",
+    "z_test",
+    on_counts=proportion.two_proportions_z,
+    direction="away_from_zero_is_drift",
+    binary=True,
+)

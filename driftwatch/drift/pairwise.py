@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.special import bdtrc
+from scipy.special import bdtrc, betaln, chdtrc, kolmogorov
 
 from driftwatch.drift.rule import Calendar, Series
 from driftwatch.drift.rule.baseline import Windows
@@ -294,9 +293,9 @@ def _differs(pair: ColumnPair, distance: float | None, variety: float, threshold
     if min(n, m) < LEAST_ROWS or (variety if distance is None else distance) < _DISTANCE:
         return False
     if distance is not None:
-        return float(stats.kstwobign.sf(distance * np.sqrt(n * m / (n + m)))) < threshold
+        return float(kolmogorov(distance * np.sqrt(n * m / (n + m)))) < threshold
     mix = categorical_statistics(pair.values).mix
-    return float(stats.chi2.sf(2 * mix.x[0] * mix.v[0] / mix.s2[0], 2 * mix.v[0] ** 2 / mix.s2[0])) < threshold
+    return float(chdtrc(2 * mix.v[0] ** 2 / mix.s2[0], 2 * mix.x[0] * mix.v[0] / mix.s2[0])) < threshold
 
 
 def _window(reference: NDArray[np.int64], current: NDArray[np.int64]) -> Windows:
@@ -315,4 +314,9 @@ def _novel_chance(novel: int, n: int, unseen: int, m: int) -> float:
     """P(at least `novel` of n rows are new): beta-binomial, the mass that m rows left unseen being Beta(unseen, m)."""
     if not novel or not m:
         return 1.0
-    return float(stats.betabinom.sf(novel - 1, n, unseen, max(m - unseen + 1, 1)))
+    a, b = unseen, max(m - unseen + 1, 1)
+    few = novel <= n // 2  # sum the shorter end
+    rows = np.arange(0, novel) if few else np.arange(novel, n + 1)
+    logarithm = betaln(rows + a, n - rows + b) - betaln(a, b) - betaln(n - rows + 1, rows + 1) - np.log(n + 1)
+    chance = float(np.exp(logarithm).sum())
+    return min(1.0, max(0.0, 1 - chance if few else chance))

@@ -1,16 +1,15 @@
 """Measures of two vectors of counts over the same cells."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import chdtrc, ndtr, xlogy
 
 from driftwatch.drift.result import Estimate
 
 __all__ = [
     "FLOOR",
     "chi_square",
+    "fisher_exact",
     "g_test",
     "hellinger_distance",
     "jensen_shannon_distance",
@@ -19,11 +18,13 @@ __all__ = [
     "population_stability_index",
     "population_stability_index_unbiased",
     "total_variation_distance",
+    "two_proportions_z",
 ]
 
 Counts = NDArray[np.int64]
 
 FLOOR = 1e-4  # of a share, so that an empty cell has a finite logarithm
+_ROUGH = ("fewer than 5 expected in a cell: the p-value is rough",)
 
 
 def population_stability_index(reference: Counts, current: Counts) -> Estimate:
@@ -47,7 +48,7 @@ def population_stability_index_unbiased(reference: Counts, current: Counts) -> E
     noise = 1 / reference.sum() + 1 / current.sum()
     psi = population_stability_index(reference, current).value or 0.0
     freedom = len(reference) - 1
-    return Estimate(psi - freedom * noise, float(stats.chi2.sf(psi / noise, freedom)) if freedom else None)
+    return Estimate(psi - freedom * noise, float(chdtrc(freedom, psi / noise)) if freedom else None)
 
 
 def kullback_leibler_divergence(reference: Counts, current: Counts) -> Estimate:
@@ -94,22 +95,59 @@ def chi_square(reference: Counts, current: Counts) -> Estimate:
     The two-sample test: taking the reference's counts for exact expectations instead flags a fifth to a half of
     identical columns.
     """
-    return _contingency(reference, current, "pearson")
+    table, expected = _contingency(reference, current)
+    return _against_chi_square(float(np.sum((table - expected) ** 2 / expected)), expected)
 
 
 def g_test(reference: Counts, current: Counts) -> Estimate:
     """The likelihood-ratio statistic G of the 2 × cells table, without continuity correction (Wilks, 1935)."""
-    return _contingency(reference, current, "log-likelihood")
+    table, expected = _contingency(reference, current)
+    return _against_chi_square(max(0.0, 2 * float(np.sum(xlogy(table, table / expected)))), expected)
 
 
-def _contingency(reference: Counts, current: Counts, power: Literal["pearson", "log-likelihood"]) -> Estimate:
-    table = np.stack(_occupied(reference, current))
-    if table.shape[1] < 2:
+def fisher_exact(reference: Counts, current: Counts) -> Estimate:
+    """Fisher's exact test of two cells, two-sided: the odds ratio of the last cell, current over reference.
+
+    1 without drift; no value where a cell is empty on one side (the p-value stands), and none of more than two cells.
+    """
+    reference, current = _occupied(reference, current)
+    if len(reference) != 2:
+        return Estimate(None, 1.0 if len(reference) == 1 else None)
+    from scipy import stats  # its import takes longer than most comparisons
+
+    result = stats.fisher_exact(np.stack((current[::-1], reference[::-1])))
+    return Estimate(float(result.statistic), float(result.pvalue))
+
+
+def two_proportions_z(reference: Counts, current: Counts) -> Estimate:
+    """The z of two proportions with the pooled variance: the share of the last of two cells, current less reference.
+
+    Its square is :func:`chi_square`. No value of more than two cells.
+
+    >>> round(two_proportions_z(np.array([50, 50]), np.array([40, 60])).value, 4)
+    1.4213
+    """
+    reference, current = _occupied(reference, current)
+    if len(reference) != 2:
+        return Estimate(0.0, 1.0) if len(reference) == 1 else Estimate(None)
+    n, m = int(reference.sum()), int(current.sum())
+    pooled = (reference[1] + current[1]) / (n + m)
+    z = float((current[1] / m - reference[1] / n) / np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m)))
+    few = min(n, m) * min(pooled, 1 - pooled) < 5
+    return Estimate(z, float(2 * ndtr(-abs(z))), _ROUGH if few else ())
+
+
+def _contingency(reference: Counts, current: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The 2 × cells table of the occupied cells, and what independence expects."""
+    table = np.stack(_occupied(reference, current)).astype(np.float64)
+    return table, np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+
+
+def _against_chi_square(statistic: float, expected: NDArray[np.float64]) -> Estimate:
+    freedom = expected.shape[1] - 1
+    if not freedom:
         return Estimate(0.0, 1.0)
-    result = stats.chi2_contingency(table, correction=False, lambda_=power)
-    few = float(np.min(result.expected_freq)) < 5
-    notes = ("fewer than 5 expected in a cell: the p-value is rough",) if few else ()
-    return Estimate(float(result.statistic), float(result.pvalue), notes)
+    return Estimate(statistic, float(chdtrc(freedom, statistic)), _ROUGH if float(expected.min()) < 5 else ())
 
 
 def _occupied(reference: Counts, current: Counts) -> tuple[Counts, Counts]:

@@ -1,11 +1,14 @@
-"""Measures of two raw samples of numbers; each is scipy's two-sample function of the same name."""
+"""Measures of two raw samples of numbers; each is scipy's two-sample function of the same name.
+
+``scipy.stats`` takes longer to import than these to run, so that it is loaded by those alone that need it.
+"""
 
 import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from driftwatch.drift.kolmogorov import EXACT_ROWS, exact_p_value, two_sample_p_value
 from driftwatch.drift.result import Estimate
 
 __all__ = [
@@ -26,6 +29,14 @@ Values = NDArray[np.float64]
 
 def kolmogorov_smirnov(reference: Values, current: Values) -> Estimate:
     """The largest gap between the two distribution functions, 0 to 1, and its p-value (``ks_2samp``)."""
+    n, m = len(reference), len(current)
+    gap = float(np.max(np.abs(_gaps(reference, current)[1])))
+    if max(n, m) > EXACT_ROWS:
+        return Estimate(gap, two_sample_p_value(gap, n, m))
+    if n == m:
+        return Estimate(gap, exact_p_value(gap, n))
+    from scipy import stats
+
     with warnings.catch_warnings():  # where the exact p-value fails, scipy says so and gives the asymptotic one
         warnings.simplefilter("ignore", RuntimeWarning)
         result = stats.ks_2samp(reference, current)
@@ -34,7 +45,8 @@ def kolmogorov_smirnov(reference: Values, current: Values) -> Estimate:
 
 def wasserstein_distance(reference: Values, current: Values) -> Estimate:
     """The area between the two distribution functions, in the column's unit (``wasserstein_distance``)."""
-    return Estimate(float(stats.wasserstein_distance(reference, current)))
+    values, gaps = _gaps(reference, current)
+    return Estimate(float(np.dot(np.diff(values), np.abs(gaps[:-1]))))
 
 
 def wasserstein_distance_normalized(reference: Values, current: Values) -> Estimate:
@@ -48,13 +60,16 @@ def wasserstein_distance_normalized(reference: Values, current: Values) -> Estim
 
 def energy_distance(reference: Values, current: Values) -> Estimate:
     """sqrt(2 ∫ (F - G)²), in the square root of the column's unit (``energy_distance``; Székely, 2003)."""
-    return Estimate(float(stats.energy_distance(reference, current)))
+    values, gaps = _gaps(reference, current)
+    return Estimate(float(np.sqrt(2 * np.dot(np.diff(values), gaps[:-1] ** 2))))
 
 
 def cramer_von_mises(reference: Values, current: Values) -> Estimate:
     """The two-sample Cramér-von Mises T and its p-value (``cramervonmises_2samp``; Anderson, 1962)."""
     if min(len(reference), len(current)) < 2:
         return Estimate(None)
+    from scipy import stats
+
     result = stats.cramervonmises_2samp(reference, current)
     return Estimate(float(result.statistic), float(result.pvalue))
 
@@ -64,6 +79,8 @@ def anderson_darling(reference: Values, current: Values) -> Estimate:
     constant = _spread(reference) == 0 and _spread(current) == 0 and reference[0] == current[0]
     if constant or len(reference) + len(current) < 4:
         return Estimate(None)
+    from scipy import stats
+
     with warnings.catch_warnings():  # scipy warns where it cuts the p-value; it is said below
         warnings.simplefilter("ignore", UserWarning)
         result = stats.anderson_ksamp([reference, current], variant="midrank")
@@ -74,6 +91,8 @@ def anderson_darling(reference: Values, current: Values) -> Estimate:
 
 def mann_whitney(reference: Values, current: Values) -> Estimate:
     """Mann and Whitney's U of the reference, two-sided (``mannwhitneyu``)."""
+    from scipy import stats
+
     result = stats.mannwhitneyu(reference, current, alternative="two-sided")
     p_value = float(result.pvalue)
     return Estimate(float(result.statistic), p_value if np.isfinite(p_value) else None)
@@ -83,6 +102,8 @@ def welch_t(reference: Values, current: Values) -> Estimate:
     """Welch's t of reference less current, two-sided (``ttest_ind(equal_var=False)``)."""
     if min(len(reference), len(current)) < 2 or (_spread(reference) == 0 and _spread(current) == 0):
         return Estimate(None)
+    from scipy import stats
+
     with warnings.catch_warnings():  # nearly equal values lose precision; scipy says so
         warnings.simplefilter("ignore", RuntimeWarning)
         result = stats.ttest_ind(reference, current, equal_var=False)
@@ -103,6 +124,14 @@ def sd_ratio(reference: Values, current: Values) -> Estimate:
     if before == after:
         return Estimate(0.0)
     return Estimate(float(np.log(after / before)) if before > 0 and after > 0 else None)
+
+
+def _gaps(reference: Values, current: Values) -> tuple[Values, Values]:
+    """All values of both, ascending, and F - G at each of them (right-continuous)."""
+    before, after = np.sort(reference), np.sort(current)
+    values = np.sort(np.concatenate((before, after)))
+    below = np.searchsorted(before, values, side="right") / len(before)
+    return values, below - np.searchsorted(after, values, side="right") / len(after)
 
 
 def _spread(values: Values) -> float:
