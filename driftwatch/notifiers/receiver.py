@@ -10,7 +10,10 @@ from driftwatch.domain.notification import Notifier
 from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
 from driftwatch.notifiers.email import EmailNotifier
+from driftwatch.notifiers.pagerduty import PagerDutyNotifier
 from driftwatch.notifiers.slack import SlackNotifier
+from driftwatch.notifiers.standard_webhook import WebhookNotifier
+from driftwatch.notifiers.teams import TeamsNotifier
 
 __all__ = ["NOTIFIERS", "ReceiverSpec", "build_notifier", "parse_receiver"]
 
@@ -19,6 +22,9 @@ NOTIFIERS: Registry[Callable[[Mapping[str, Any]], Notifier]] = Registry("notifie
 
 NOTIFIERS.add("slack", SlackNotifier.parse)
 NOTIFIERS.add("email", EmailNotifier.parse)
+NOTIFIERS.add("pagerduty", PagerDutyNotifier.parse)
+NOTIFIERS.add("teams", TeamsNotifier.parse)
+NOTIFIERS.add("webhook", WebhookNotifier.parse)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 

@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from driftwatch.domain.notification import Evidence, Message, Receipt
 from driftwatch.domain.signal import Severity
-from driftwatch.errors import DeliveryError
 from driftwatch.monitors import reading
-from driftwatch.notifiers.secret import Reference, is_loopback, parse_reference, reject_unknown_keys, split_url
+from driftwatch.notifiers.endpoint import Endpoint
+from driftwatch.notifiers.secret import reject_unknown_keys
 from driftwatch.notifiers.sparkline import sparkline
 from driftwatch.notifiers.webhook import post_json
 
@@ -24,11 +24,11 @@ class SlackNotifier:
     """Sends to one incoming webhook.
 
     Attributes:
-        webhook_url: where its address is kept; the address is a password.
+        webhook: its address, which is a password.
         timeout_seconds: for one try.
     """
 
-    webhook_url: Reference
+    webhook: Endpoint
     timeout_seconds: float = 10.0
 
     @classmethod
@@ -39,11 +39,8 @@ class SlackNotifier:
             SpecError: an unknown key, or an address that is in clear or impossible.
         """
         reject_unknown_keys(options, ("webhook_url", "timeout_seconds"))
-        value = options.get("webhook_url")
-        parts = split_url(value) if isinstance(value, str) else None
-        on_this_machine = parts is not None and parts.scheme == "http" and is_loopback(parts.hostname)
         timeout = reading.read_number(options.get("timeout_seconds", 10), "timeout_seconds", low=1, high=60)
-        return cls(parse_reference(value, "webhook_url", allowed_in_clear=on_this_machine), timeout)
+        return cls(Endpoint.parse(options.get("webhook_url"), "webhook_url", whose="Slack"), timeout)
 
     def send(self, message: Message) -> Receipt:
         """POST the message.
@@ -51,13 +48,7 @@ class SlackNotifier:
         Raises:
             DeliveryError: Slack did not take it.
         """
-        url = self.webhook_url.read()
-        parts = split_url(url)
-        if parts is None or (parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname))):
-            raise DeliveryError(
-                f"webhook_url: {self.webhook_url.text} does not hold an https:// address. Copy it from Slack again.",
-                retryable=True,
-            )
+        url = self.webhook.read()
         answer = post_json(url, slack_body(message), receiver="Slack", timeout_seconds=self.timeout_seconds)
         return Receipt(external_id=None, detail=f"Slack answered {answer[:80]!r}")
 

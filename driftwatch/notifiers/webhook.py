@@ -1,6 +1,7 @@
 """One POST to one address: bounded in time and in what is read, no redirect followed, no address logged."""
 
 import time
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from urllib.request import getproxies, proxy_bypass
 
@@ -18,7 +19,14 @@ _AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 _LONGEST_WAIT = 86_400.0
 
 
-def post_json(url: str, body: bytes, *, receiver: str, timeout_seconds: float = 10.0) -> str:
+def post_json(
+    url: str,
+    body: bytes,
+    *,
+    receiver: str,
+    timeout_seconds: float = 10.0,
+    headers: Mapping[str, str] | None = None,
+) -> str:
     """POST `body` as JSON.
 
     The transport is used without a client around it: a client logs the whole address at INFO, and the address of a
@@ -29,6 +37,7 @@ def post_json(url: str, body: bytes, *, receiver: str, timeout_seconds: float = 
         body: JSON.
         receiver: what to call the other side in messages, in place of its address.
         timeout_seconds: for each of connect, write and read, and for the answer as a whole.
+        headers: more of them.
 
     Returns:
         The start of the answer.
@@ -37,9 +46,8 @@ def post_json(url: str, body: bytes, *, receiver: str, timeout_seconds: float = 
         DeliveryError: anything but a 2xx answer in time.
     """
     started = time.monotonic()
-    request = httpx.Request(
-        "POST", url, content=body, headers={"Content-Type": "application/json", "User-Agent": "driftwatch"}
-    )
+    sent = {"Content-Type": "application/json", "User-Agent": "driftwatch", **(headers or {})}
+    request = httpx.Request("POST", url, content=body, headers=sent)
     request.extensions["timeout"] = httpx.Timeout(timeout_seconds).as_dict()
     try:
         with httpx.HTTPTransport(proxy=_proxy(request.url)) as transport:

@@ -13,6 +13,7 @@ class Webhook:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.paths: list[str] = []
+        self.received: list[dict[str, str]] = []
         self.status = 200
         self.headers: dict[str, str] = {}
         self.answer = b"ok"
@@ -24,6 +25,7 @@ class Webhook:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 hook.paths.append(self.path)
+                hook.received.append({name.lower(): value for name, value in self.headers.items()})
                 hook.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
                 hook.released.wait(hook.silence)
                 self.send_response(hook.status)

@@ -22,8 +22,8 @@ def test_a_document_comes_back_as_it_was_and_builds_its_notifier() -> None:
     assert isinstance(build_notifier(spec), SlackNotifier)
 
 
-def test_both_types_are_registered() -> None:
-    assert list(NOTIFIERS) == ["email", "slack"]
+def test_the_types_are_registered() -> None:
+    assert list(NOTIFIERS) == ["email", "pagerduty", "slack", "teams", "webhook"]
 
 
 @pytest.mark.parametrize("name", [None, "", "a b", "../x", "x" * 90])
