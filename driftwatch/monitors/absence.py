@@ -17,6 +17,8 @@ __all__ = ["AbsenceMonitor", "fit_absences"]
 _MONTH_DAYS = 28
 _LEAST_ROWS = 30
 _SHOWN = 5
+_FEW = 24
+"""So many windows are looked back from one by one."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,12 @@ class AbsenceMonitor:
             column = history.columns[key]
             if not levels or not isinstance(column, CategoricalHistory):
                 continue
-            counts, rows = _matrix(column, [each.level for each in levels], first, stop)
-            without = [rows_without(counts[:, place], rows, month) for place in range(len(levels))]
+            listed = [each.level for each in levels]
+            absences = _absences(column, listed, first, stop, month) if len(windows) > _FEW else None
             for index, window in windows.items():
-                at = index - first
-                if rows[at]:
-                    away = [(each, int(without[place][at])) for place, each in enumerate(levels)]
+                if column.levels.get(index):
+                    at = _absence(column, listed, index, month) if absences is None else absences[index - first]
+                    away = list(zip(levels, at, strict=True))
                     gone = [(each, n) for each, n in away if n >= max(_LEAST_ROWS, each.needed(self.p_value))]
                     if gone:
                         found[index].append(self._finding(key, window, gone))
@@ -120,6 +122,30 @@ def fit_absences(
     watched = sum(map(len, levels.values()))
     p_value = budget / (30 * per_day * max(1, watched))
     return AbsenceMonitor(names, levels, p_value, private, version)
+
+
+def _absence(column: CategoricalHistory, levels: list[str], index: int, most: int) -> list[int]:
+    """By category, the rows since one of it was last seen, looked for from window `index` backwards."""
+    since, n = [0] * len(levels), 0
+    away = list(range(len(levels)))
+    for back in range(index, index - most, -1):
+        window = column.levels.get(back)
+        if window:
+            unlisted = window.get(UNLISTED, 0) > 0  # it may hold any category
+            away = [] if unlisted else [place for place in away if not window.get(levels[place], 0)]
+            n += sum(window.values())
+            for place in away:
+                since[place] = n
+        if not away:
+            break
+    return since
+
+
+def _absences(column: CategoricalHistory, levels: list[str], first: int, stop: int, most: int) -> list[list[int]]:
+    """:func:`_absence` of every window of ``[first, stop)``."""
+    counts, rows = _matrix(column, levels, first, stop)
+    away = [rows_without(of, rows, most).tolist() for of in counts.T]
+    return [list(each) for each in zip(*away, strict=True)]
 
 
 def _heavy(column: CategoricalHistory, first: int, stop: int) -> list[str]:

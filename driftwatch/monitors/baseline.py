@@ -7,12 +7,16 @@ from typing import Any
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.instant import SECOND, to_datetime
 from driftwatch.domain.signal import RunStatus, Severity, Signal
-from driftwatch.drift.rule import Calendar, FittedRule, Judgement, Series, fit
+from driftwatch.drift.rule import Calendar, FittedRule, Judgement, fit
 from driftwatch.errors import DataError
 from driftwatch.monitors.condition import ConditionBaseline, fit_condition
+from driftwatch.monitors.conformity import judge_demands
 from driftwatch.monitors.history import ColumnKey, History
+from driftwatch.monitors.multivariate import TOGETHER, JointVerdict, MultivariateBaseline, fit_multivariate
+from driftwatch.monitors.quality import QualityBaseline, fit_quality
 from driftwatch.monitors.series import column_series, is_identifier, judged_columns, kind_of
 from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.trailing import GroupTrail
 from driftwatch.monitors.verdict import Window, finding_of, in_windows_of, more_telling, summary_of
 
 __all__ = ["FEATURE_SHARE", "OUTPUT_SHARE", "DriftBaseline", "WindowResult"]
@@ -82,6 +86,8 @@ class DriftBaseline:
         faults: by name, columns that cannot be judged, and why.
         groups: the fitted rules.
         condition: for traffic, vanished, frozen and retyped columns.
+        multivariate: the numeric features together, and each embedding.
+        quality: for categories that are gone, rows that came twice or late, ranges left.
     """
 
     spec: ModelSpec
@@ -94,6 +100,8 @@ class DriftBaseline:
     faults: Mapping[str, str]
     groups: tuple[SeriesGroup, ...]
     condition: ConditionBaseline
+    quality: QualityBaseline
+    multivariate: MultivariateBaseline
 
     @classmethod
     def fit(cls, history: History, spec: ModelSpec, reference: tuple[int, int]) -> "DriftBaseline":
@@ -125,69 +133,100 @@ class DriftBaseline:
                 budget = share * spec.false_alarms_per_month
                 groups += _fit_group(history, spec, signal, budget, keys, identifiers, (first, stop))
         condition = fit_condition(history, names, first, stop, version=spec.version)
-        return cls(spec, first, stop, bounds, rows, names, identifiers, faults, tuple(groups), condition)
+        quality = fit_quality(history, spec, names, identifiers, first, stop)
+        joint = fit_multivariate(history, spec, _calendar(history, spec, first), (first, stop))
+        return cls(
+            spec, first, stop, bounds, rows, names, identifiers, faults, tuple(groups), condition, quality, joint
+        )
 
-    def judge(self, history: History, windows: Sequence[int], *, at: int | None = None) -> list[WindowResult]:
+    def trails(self, history: History, start: int) -> tuple[GroupTrail, ...]:
+        """Where the groups of series stand before the window that starts at `start`, microseconds UTC.
+
+        Whoever judges again and again keeps them: what they sum up need not be in the history any more.
+        """
+        end = max(self.stop, history.alignment.index(start))
+        return tuple(
+            GroupTrail(history, group.rule, group.keys, self.identifiers, self.first, end)
+            for group in self.groups
+            if not group.short
+        )
+
+    def judge(
+        self,
+        history: History,
+        windows: Sequence[int],
+        *,
+        at: int | None = None,
+        trails: Sequence[GroupTrail] | None = None,
+    ) -> list[WindowResult]:
         """Judge windows after the reference; the same answers one at a time or all at once.
 
         Args:
             history: the reference and everything up to the end of the last window.
             windows: starts, ascending, microseconds UTC; those of the reference are passed over.
             at: when the verdict is known; the end of each window if left out.
+            trails: of this history, from :meth:`trails`; made afresh if left out.
         """
-        return list(self.judge_each(history, windows, at=at))
+        return list(self.judge_each(history, windows, at=at, trails=trails))
 
-    def judge_each(self, history: History, windows: Sequence[int], *, at: int | None = None) -> Iterator[WindowResult]:
+    def judge_each(
+        self,
+        history: History,
+        windows: Sequence[int],
+        *,
+        at: int | None = None,
+        trails: Sequence[GroupTrail] | None = None,
+    ) -> Iterator[WindowResult]:
         """:meth:`judge`, one result after the other: a long replay need not hold them all."""
         alignment, reach = history.windows, None if history.short is None else history.short.reach
         indexes = [index for index in map(alignment.index, windows) if alignment.start(index) >= self.reference[1]]
         if not indexes:
             return
         hours = {index: index if reach is None else reach.hour(index) for index in indexes}
-        series = [self._series(history, group, hours[indexes[-1]] + 1) for group in self.groups if not group.short]
+        if trails is None:
+            trails = self.trails(history, history.alignment.start(hours[indexes[0]]))
         for place in range(0, len(indexes), _AT_ONCE):
             part = {}
             for index in indexes[place : place + _AT_ONCE]:
                 end = alignment.start(index + 1)
                 part[index] = Window(alignment.start(index), end, end if at is None else at)
             whole = {hours[index]: window for index, window in part.items() if hours[index] >= self.stop}
-            faults = self.condition.findings(history, whole)
-            judgements = self._judgements(series, whole)
+            faults = self.quality.findings(history, whole, self.condition.findings(history, whole))
+            judgements = self._judgements(trails, whole)
+            joint = self.multivariate.judge(history, whole, thresholds=self._thresholds(history))
             alone = self._short_judgements(history, part) if reach is not None else {}
             for index, window in part.items():
                 hour = hours[index]
                 told = judgements.get(hour, [])
                 if reach is not None:
                     told = more_telling(alone[index], told, longer=reach.per_hour)
-                yield self._result(history, index, hour, window, in_windows_of(faults.get(hour, []), window), told)
+                found = in_windows_of(faults.get(hour, []), window)
+                yield self._result(history, index, hour, window, found, told, joint.get(hour, ()))
 
-    def _series(self, history: History, group: SeriesGroup, stop: int) -> list[Series]:
-        indexes = range(self.first, stop)
-        return [
-            column_series(
-                history,
-                key,
-                group.rule.calendar,
-                indexes,
-                self.stop - self.first,
-                identifier=key in self.identifiers,
-            )
-            for key in group.keys
-        ]
+    def _own_budget(self, group: SeriesGroup) -> float:
+        """What a group's columns may spend of its budget, beside what is judged of several columns together."""
+        return group.budget * len(group.keys) / (len(group.keys) + self.multivariate.count(group.signal))
+
+    def _thresholds(self, history: History) -> dict[Signal, float]:
+        """The p-value that is an alarm in each group, as the rule has it: budget / (windows in 30 days × series)."""
+        month = _calendar(history, self.spec, self.first).per_month
+        thresholds = {}
+        for family, signal, share in _GROUPS:
+            n_series = sum(key[0] == family for key in self.names) + self.multivariate.count(signal)
+            thresholds[signal] = share * self.spec.false_alarms_per_month / (month * max(1, n_series))
+        return thresholds
 
     def _judgements(
-        self, series: Sequence[list[Series]], windows: Mapping[int, Window]
+        self, trails: Sequence[GroupTrail], windows: Mapping[int, Window]
     ) -> dict[int, list[tuple[ColumnKey, Signal, Judgement]]]:
         judgements: dict[int, list[tuple[ColumnKey, Signal, Judgement]]] = {index: [] for index in windows}
         if not windows:
             return judgements
-        start, stop = min(windows) - self.first, max(windows) + 1 - self.first
-        for group, of in zip((group for group in self.groups if not group.short), series, strict=True):
-            by_name = {key[1]: key for key in group.keys}
-            for judgement in group.rule.judge(of, start, stop, budget=group.budget, n_series=len(of)):
-                index = self.first + judgement.bucket
+        start, stop = min(windows), max(windows) + 1
+        for group, trail in zip((group for group in self.groups if not group.short), trails, strict=True):
+            for index, key, judgement in trail.judge(start, stop, budget=self._own_budget(group)):
                 if index in judgements:
-                    judgements[index].append((by_name[judgement.column], group.signal, judgement))
+                    judgements[index].append((key, group.signal, judgement))
         return judgements
 
     def _short_judgements(
@@ -224,6 +263,7 @@ class DriftBaseline:
         window: Window,
         faults: Sequence[Finding],
         judgements: Sequence[tuple[ColumnKey, Signal, Judgement]],
+        joint: Sequence[JointVerdict],
     ) -> WindowResult:
         own = history.short or history
         why = own.why_excluded(index)
@@ -232,7 +272,8 @@ class DriftBaseline:
             summary: dict[str, Any] = {"excluded": why, "columns": {}}
             return WindowResult(window.start, window.end, RunStatus.PARTIAL, (), states, 0, summary)
         columns: dict[str, dict[str, Any]] = {}
-        findings = [*faults, *self._added(history, hour, window)]
+        broken, checks = judge_demands(own, self.spec, index, window)
+        findings = [*faults, *self._added(history, hour, window), *broken]
         for key, signal, judgement in judgements:
             name = self.names[key]
             columns[name] = summary_of(judgement, signal, kind_of(history, key))
@@ -241,10 +282,15 @@ class DriftBaseline:
                 findings.append(finding)
         for name, why in self.faults.items():
             columns[name] = {"state": "error", "reason": why}
+        columns |= {verdict.column: dict(verdict.summary) for verdict in joint if verdict.column is not None}
+        findings += [verdict.finding for verdict in joint if verdict.finding is not None]
         findings.sort(key=lambda each: (-each.severity.rank, each.signal.value, each.column or ""))
         states = {name: str(column["state"]) for name, column in columns.items()}
         rows = own.rows.get(index, 0)
-        summary = {"rows": rows, "errors": own.errors.get(index, 0), "columns": columns}
+        summary = {"rows": rows, "errors": own.errors.get(index, 0), "columns": columns, "checks": checks}
+        for each in joint:
+            if each.column is None:
+                summary[TOGETHER] = dict(each.summary)
         status = _status(findings, states, rows)
         return WindowResult(window.start, window.end, status, tuple(findings), states, rows, summary)
 

@@ -217,13 +217,13 @@ class _Sums:
     """Sums over trailing windows of one vector, each in constant time."""
 
     def __init__(self, values: NDArray[np.int64], first: int) -> None:
-        self._running: list[int] = [0, *np.cumsum(values).tolist()]
+        self._running = np.concatenate(([0], np.cumsum(values)))
         self._first = first
 
     def last(self, span: int, index: int) -> int:
         """The sum over the `span` windows that end with `index`."""
         stop = index + 1 - self._first
-        return self._running[stop] - self._running[stop - span]
+        return int(self._running[stop] - self._running[stop - span])
 
 
 def _trailing(values: NDArray[np.int64], span: int) -> NDArray[np.int64]:

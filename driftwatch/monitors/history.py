@@ -6,25 +6,30 @@ its occupied bins. The history answers with dense arrays over a range of windows
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftwatch.drift.rule import narrowed
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.declared import Exclusion
+from driftwatch.monitors.moments import MomentsHistory
 from driftwatch.monitors.short import ShortReach
 from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.window_counts import WindowCounts
 from driftwatch.profiles.bucket import BucketProfile, ColumnProfile
 from driftwatch.profiles.categorical import CategoricalProfile
+from driftwatch.profiles.check import CheckCounts
 from driftwatch.profiles.codec import NumericCodec
+from driftwatch.profiles.moments import MomentsFrame
 from driftwatch.profiles.numeric import NumericProfile
+from driftwatch.quality.intake import retyped_column
 
 __all__ = ["UNLISTED", "CategoricalHistory", "ColumnHistory", "ColumnKey", "History", "NumericHistory"]
 
 UNLISTED = "\x00unlisted"
 """The level of values that a bucket did not list (it keeps its 1,000 heaviest)."""
-
-_MOST_PARTS = 8  # of one window and column, before they are put together
 
 ColumnKey = tuple[str, str]
 """``("feature", name)`` or ``("output", role)``: a feature may be called "score"."""
@@ -40,14 +45,15 @@ class ColumnHistory:
         constant: the one value of the window where there is only one, as text; None where there are several.
     """
 
-    rows: dict[int, int] = field(default_factory=dict)
-    missing: dict[int, int] = field(default_factory=dict)
+    rows: WindowCounts = field(default_factory=WindowCounts)
+    missing: WindowCounts = field(default_factory=WindowCounts)
     constant: dict[int, str | None] = field(default_factory=dict)
 
     def forget(self, index: int) -> None:
         """Take one window out again."""
-        for kept in (self.rows, self.missing, self.constant):
-            kept.pop(index, None)
+        self.rows.pop(index, None)
+        self.missing.pop(index, None)
+        self.constant.pop(index, None)
 
     def _count(self, index: int, profile: ColumnProfile, missing: int, constant: str | None) -> None:
         known = self.rows.get(index, 0) - self.missing.get(index, 0)
@@ -63,11 +69,13 @@ class NumericHistory(ColumnHistory):
 
     Attributes:
         codec: its bins.
-        occupied: by window index, pairs of occupied bins (int32[k]) and their counts (int64[k]).
+        bins: by window index, rows by bin, in the narrowest type that holds them.
+        extremes: by window index, the smallest and the largest value.
     """
 
     codec: NumericCodec = field(kw_only=True)
-    occupied: dict[int, list[tuple[NDArray[np.int32], NDArray[np.int64]]]] = field(default_factory=dict)
+    bins: dict[int, NDArray[np.integer[Any]]] = field(default_factory=dict)
+    extremes: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def add(self, index: int, profile: NumericProfile) -> None:
         """Add one bucket.
@@ -77,18 +85,19 @@ class NumericHistory(ColumnHistory):
         """
         if profile.codec != self.codec.digest:
             profile = profile.recode(self.codec)
-        bins = np.flatnonzero(profile.counts)
-        kept = self.occupied.setdefault(index, [])
-        kept.append((bins.astype(np.int32), profile.counts[bins]))
-        if len(kept) > _MOST_PARTS:
-            kept[:] = [_joined(kept, self.codec.bins)]
+        known = self.bins.get(index)
+        self.bins[index] = narrowed(profile.counts if known is None else profile.counts + known)
+        if profile.n:
+            low, high = self.extremes.get(index, (profile.low, profile.high))
+            self.extremes[index] = min(low, profile.low), max(high, profile.high)
         constant = repr(profile.low) if profile.n and profile.low == profile.high else None
         self._count(index, profile, profile.missing + profile.n_inf, constant)
 
     def forget(self, index: int) -> None:
         """Take one window out again."""
         super().forget(index)
-        self.occupied.pop(index, None)
+        self.bins.pop(index, None)
+        self.extremes.pop(index, None)
 
     def counts(self, first: int, stop: int) -> NDArray[np.int64]:
         """int64[stop - first, B]: rows by window and bin."""
@@ -98,8 +107,9 @@ class NumericHistory(ColumnHistory):
         """int64[n, B]: rows by window and bin, of windows by index."""
         dense = np.zeros((len(indexes), self.codec.bins), dtype=np.int64)
         for place, index in enumerate(indexes):
-            for bins, counts in self.occupied.get(index, ()):
-                dense[place, bins] += counts
+            counts = self.bins.get(index)
+            if counts is not None:
+                dense[place] = counts
         return dense
 
 
@@ -148,19 +158,25 @@ class History:
         columns: by key.
         faults: columns that could not be read, and why; they are not judged, and stop no other.
         retyped: by key, the windows in which the column came in another kind.
+        checks: by key and window index, how many rows break what is demanded of them.
         exclude: periods of which nothing is kept.
+        moments: of the numeric features together and of each embedding, by name.
+        frames: what they were taken with, for naming what moved.
         short: the windows shorter than an hour that are kept beside the hours; None unless buckets are shorter.
         reach: of `short` itself, which windows it keeps.
     """
 
     alignment: Alignment
     codecs: Mapping[str, NumericCodec]
-    rows: dict[int, int] = field(default_factory=dict)
-    errors: dict[int, int] = field(default_factory=dict)
+    rows: WindowCounts = field(default_factory=WindowCounts)
+    errors: WindowCounts = field(default_factory=WindowCounts)
     columns: dict[ColumnKey, NumericHistory | CategoricalHistory] = field(default_factory=dict)
     faults: dict[ColumnKey, str] = field(default_factory=dict)
     retyped: dict[ColumnKey, set[int]] = field(default_factory=dict)
+    checks: dict[str, dict[int, CheckCounts]] = field(default_factory=dict)
     exclude: tuple[Exclusion, ...] = ()
+    moments: dict[str, MomentsHistory] = field(default_factory=dict)
+    frames: Mapping[str, MomentsFrame] = field(default_factory=dict)
     short: "History | None" = None
     reach: ShortReach | None = None
 
@@ -172,6 +188,7 @@ class History:
         reference: tuple[int, int],
         *,
         recent: int | None = None,
+        frames: Mapping[str, MomentsFrame] | None = None,
     ) -> "History":
         """An empty history.
 
@@ -180,13 +197,14 @@ class History:
             codecs: by column name; outputs by role.
             reference: ``(start, end)``, microseconds UTC.
             recent: how many windows shorter than an hour are kept after the reference; all, if left out.
+            frames: what moments were taken with.
         """
         alignment = Alignment.of(spec)
         if alignment.hourly == alignment:
-            return cls(alignment, codecs, exclude=spec.exclude)
+            return cls(alignment, codecs, exclude=spec.exclude, frames=frames or {})
         reach = ShortReach.of(alignment, reference, recent)
         short = cls(alignment, codecs, exclude=spec.exclude, reach=reach)
-        return cls(alignment.hourly, codecs, exclude=spec.exclude, short=short)
+        return cls(alignment.hourly, codecs, exclude=spec.exclude, frames=frames or {}, short=short)
 
     @property
     def windows(self) -> Alignment:
@@ -214,6 +232,11 @@ class History:
             self._add_column(("feature", name), index, column)
         for role, column in profile.outputs.items():
             self._add_column(("output", role), index, column)
+        for name, moments in profile.moments.items() if self.reach is None else ():
+            known = self.moments.setdefault(name, MomentsHistory(moments.frame, moments.dimensions))
+            known.add(index, moments)
+        for check, counts in profile.checks.items():
+            self._add_check(check, index, counts)
 
     def forget(self, index: int) -> None:
         """Take one window out again, so that it can be added anew when late rows have come."""
@@ -227,6 +250,10 @@ class History:
             windows.discard(index)
         for column in self.columns.values():
             column.forget(index)
+        for moments in self.moments.values():
+            moments.forget(index)
+        for counts in self.checks.values():
+            counts.pop(index, None)
 
     def add_all(self, buckets: Iterable[tuple[int, BucketProfile]]) -> "History":
         """Add many; returns itself."""
@@ -234,13 +261,13 @@ class History:
             self.add(bucket_start, profile)
         return self
 
-    def vector(self, values: Mapping[int, int], first: int, stop: int) -> NDArray[np.int64]:
+    def vector(self, values: WindowCounts, first: int, stop: int) -> NDArray[np.int64]:
         """int64[stop - first] of one of the maps above; 0 where it has nothing."""
         return self.vector_at(values, range(first, stop))
 
-    def vector_at(self, values: Mapping[int, int], indexes: Sequence[int]) -> NDArray[np.int64]:
+    def vector_at(self, values: WindowCounts, indexes: Sequence[int]) -> NDArray[np.int64]:
         """int64[n] of one of the maps above, for windows by index."""
-        return np.fromiter((values.get(index, 0) for index in indexes), np.int64, len(indexes))
+        return values.at(indexes)
 
     def _keeps(self, index: int) -> bool:
         """Whether a window is kept; windows that are kept no longer are taken out."""
@@ -251,6 +278,13 @@ class History:
         for old in self.reach.outdated(index) if index >= self.reach.stop else ():
             self.forget(old)
         return True
+
+    def _add_check(self, key: str, index: int, counts: CheckCounts) -> None:
+        by_window = self.checks.setdefault(key, {})
+        by_window[index] = by_window[index].merge(counts) if index in by_window else counts
+        column = retyped_column(key)
+        if column is not None:
+            self.retyped.setdefault(("feature", column), set()).add(index)
 
     def _add_column(self, key: ColumnKey, index: int, profile: ColumnProfile) -> None:
         column = self.columns.get(key)
@@ -282,14 +316,3 @@ class History:
         self.columns[key] = column
         self.faults.pop(key, None)
         return column
-
-
-def _joined(
-    parts: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]], n_bins: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Occupied bins and their counts, of several buckets of one window."""
-    total = np.zeros(n_bins, dtype=np.int64)
-    for bins, counts in parts:
-        total[bins] += counts
-    occupied = np.flatnonzero(total)
-    return occupied.astype(np.int32), total[occupied]

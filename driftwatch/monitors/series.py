@@ -7,11 +7,13 @@ import numpy as np
 from driftwatch.drift.rule import Calendar, Series, categorical_series, numeric_series
 from driftwatch.monitors.history import UNLISTED, ColumnKey, History, NumericHistory
 from driftwatch.monitors.spec import ModelSpec
+from driftwatch.profiles.text import derived_names
 
-__all__ = ["column_series", "is_identifier", "judged_columns", "kind_of"]
+__all__ = ["PRESENT", "column_series", "is_identifier", "judged_columns", "kind_of"]
 
 _IDENTIFIER_SHARE = 0.5
-_PRESENT = "present"
+PRESENT = "present"
+"""The one level of a column of which only gaps are judged."""
 
 
 def judged_columns(history: History, spec: ModelSpec) -> dict[ColumnKey, str]:
@@ -19,7 +21,7 @@ def judged_columns(history: History, spec: ModelSpec) -> dict[ColumnKey, str]:
 
     An output is called what the specification calls its column, else by its role.
     """
-    declared = set(spec.features.names)
+    declared = {*spec.features.names, *(name for text in spec.features.text for name in derived_names(text))}
     roles = spec.columns.roles()
     names: dict[ColumnKey, str] = {}
     for family, name in sorted(history.columns.keys() | history.faults.keys()):
@@ -72,7 +74,7 @@ def column_series(
         return numeric_series(name, column.codec.edges, counts, missing, n_reference=n_reference, calendar=calendar)
     levels = column.counts_at(indexes)
     if identifier:
-        levels = [{_PRESENT: sum(window.values())} for window in levels]
+        levels = [{PRESENT: sum(window.values())} for window in levels]
     unlisted = np.array([window.get(UNLISTED, 0) for window in levels], dtype=np.int64)
     listed = [{level: n for level, n in window.items() if level != UNLISTED} for window in levels]
     other = unlisted if unlisted.any() else None

@@ -80,7 +80,10 @@ class ModelJudge:
         """
         history = self._history
         if history is None or self._codecs_grew(conn, history):
-            history = self._history = History.of(self.spec, self._codecs(conn), self.reference, recent=RECENT)
+            binnings = read_binnings(conn, self.model.id)
+            history = self._history = History.of(
+                self.spec, binnings.codecs, self.reference, recent=RECENT, frames=binnings.frames.moments
+            )
             self.versions.clear()
         version_ids = [version.id for version in registration.list_versions(conn, self.model.id)]
         fresh: dict[int, int] = {}
@@ -94,6 +97,7 @@ class ModelJudge:
         reference_stop = history.windows.index(self.reference[1])
         if changed and changed[0] < reference_stop:
             self._baseline = None
+            history.frames = read_binnings(conn, self.model.id).frames.moments
 
     def judge(self, windows: Sequence[int]) -> list[WindowResult]:
         """The verdicts of windows that :meth:`read` has reached, ascending starts in microseconds UTC.

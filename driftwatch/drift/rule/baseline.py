@@ -22,12 +22,12 @@ class SlotTable:
     """Counts and size of every slot.
 
     Attributes:
-        counts: unsigned[P, C] of the narrowest width that holds them; q_i is a row of it over its size.
+        counts: integer[P, C] of the narrowest width that holds them; q_i is a row of it over its size.
         sizes: float64[P], rows behind them, m_i.
         total: rows of the reference that the table was made of.
     """
 
-    counts: NDArray[np.unsignedinteger[Any]]
+    counts: NDArray[np.integer[Any]]
     sizes: Floats
     total: float
 

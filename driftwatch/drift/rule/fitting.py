@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.drift.rule.baseline import Baseline, Folds
 from driftwatch.drift.rule.calendar import Calendar
+from driftwatch.drift.rule.cells import CategoryCells, NumericCells
 from driftwatch.drift.rule.constants import FLOOR_TAU2, HEAVY_WEATHER, LEAST_FOLDS, LEAST_ROWS, NOVEL_FLOOR
 from driftwatch.drift.rule.ladder import Ladder
 from driftwatch.drift.rule.sample import ClassSample, ScaleSample, presence, sample_scales
@@ -16,6 +17,7 @@ from driftwatch.drift.rule.series import Series
 from driftwatch.drift.rule.tails import NORMAL_TAIL, Tail, fit_tail, z_scores
 from driftwatch.drift.rule.variation import Reach, ScaleVariation, cold, extrapolate, moderate
 from driftwatch.drift.rule.volume import VolumeGate
+from driftwatch.drift.rule.width import narrowed
 
 __all__ = ["ColumnFit", "ModelFit", "fit_model"]
 
@@ -32,7 +34,8 @@ class ColumnFit:
 
     Attributes:
         kind: ``"numeric"`` or ``"categorical"``.
-        scores: float64[C], of its cells; None for a categorical column.
+        cells: how buckets fall into its cells.
+        novel: integer[R], rows of each reference bucket with values that no other fold of it had.
         values: baseline of its cells.
         missing: baseline of missing and non-missing rows.
         volume: its usual rows.
@@ -46,7 +49,8 @@ class ColumnFit:
     """
 
     kind: str
-    scores: Floats | None
+    cells: NumericCells | CategoryCells
+    novel: NDArray[np.integer[Any]]
     values: Baseline
     missing: Baseline
     volume: VolumeGate
@@ -59,9 +63,14 @@ class ColumnFit:
     restless: bool
 
     @property
-    def cells(self) -> int:
+    def n_cells(self) -> int:
         """Number of cells, C."""
         return int(self.values.table.counts.shape[1])
+
+    @property
+    def scores(self) -> Floats | None:
+        """float64[C], of its cells; None for a categorical column."""
+        return self.cells.scores if isinstance(self.cells, NumericCells) else None
 
     def on(self, ladder: Ladder) -> "ColumnFit":
         """The same on another ladder with the same reference."""
@@ -239,7 +248,8 @@ def _column_fit(
     ]
     return ColumnFit(
         series.kind,
-        series.scores,
+        series.cells,
+        narrowed(series.novel[:size]),
         values,
         missing,
         volume,

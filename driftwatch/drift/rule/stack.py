@@ -148,10 +148,10 @@ class Stack:
         self._model = model
         self._spans = Spans.of(model)
         self._columns = [model.columns[name] for name in names]
-        self._width = max(column.cells for column in self._columns)
+        self._width = max(column.n_cells for column in self._columns)
         n_lengths, n_slots = len(self._spans.lengths), model.ladder.slot_count
         self._sums = _Sums.zeros(n_lengths, len(self.names), self._width + 2, n_slots)
-        self._remembered: dict[int, NDArray[np.unsignedinteger[Any]]] = {}
+        self._remembered: dict[int, NDArray[np.integer[Any]]] = {}
 
     def copied(self) -> "Stack":
         """Another one in the same state."""
@@ -289,7 +289,7 @@ class Stack:
         known = np.flatnonzero(positions >= 0)
         for place, (name, column) in enumerate(zip(self.names, self._columns, strict=True)):
             cells = sources[name].cells(positions[known])
-            result[known, place, : column.cells] = cells[:, :-2]
+            result[known, place, : column.n_cells] = cells[:, :-2]
             result[known, place, -2:] = cells[:, -2:]
         return result
 

@@ -1,4 +1,4 @@
-"""Counts in the narrowest unsigned type that holds them: what is kept for long is kept small."""
+"""Counts in the narrowest type that holds them: what is kept for long is kept small."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ __all__ = ["narrowed"]
 _WIDTHS = (np.uint8, np.uint16, np.uint32)
 
 
-def narrowed(counts: NDArray[np.integer[Any]]) -> NDArray[np.unsignedinteger[Any]]:
+def narrowed(counts: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
     """The same counts, 0 or more, in one, two, four or eight bytes each.
 
     >>> narrowed(np.array([3, 300])).dtype
     dtype('uint16')
     """
     largest = int(counts.max(initial=0))
-    return counts.astype(next((width for width in _WIDTHS if largest <= np.iinfo(width).max), np.uint64))
+    return counts.astype(next((width for width in _WIDTHS if largest <= np.iinfo(width).max), np.int64))

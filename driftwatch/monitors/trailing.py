@@ -1,0 +1,94 @@
+"""A history as what trails are carried on from, and the trails of all groups of series."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.drift.rule import ColumnSource, FittedRule, Judgement, NumericCells, Trail
+from driftwatch.monitors.history import UNLISTED, ColumnKey, History, NumericHistory
+from driftwatch.monitors.series import PRESENT
+
+__all__ = ["GroupTrail", "HistorySource"]
+
+
+class HistorySource:
+    """One column of a history, in the cells of its reference."""
+
+    def __init__(self, history: History, key: ColumnKey, rule: FittedRule, first: int, *, identifier: bool) -> None:
+        self._history = history
+        self._key = key
+        self._fitted = rule.model.columns[key[1]]
+        self._first = first
+        self._identifier = identifier
+
+    def cells(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64[K, C + 2] of windows counted from the reference's first: by cell, missing, with new values."""
+        history, fitted = self._history, self._fitted
+        column = history.columns[self._key]
+        places = positions + self._first
+        indexes = places.tolist()
+        result = np.zeros((len(indexes), fitted.n_cells + 2), dtype=np.int64)
+        if isinstance(column, NumericHistory) and isinstance(fitted.cells, NumericCells):
+            fine = column.counts_at(indexes)
+            result[:, :-2], result[:, -1] = fitted.cells.coarse(fine), fitted.cells.novel(fine)
+        elif not isinstance(column, NumericHistory) and not isinstance(fitted.cells, NumericCells):
+            levels = column.counts_at(indexes)
+            if self._identifier:
+                levels = [{PRESENT: sum(window.values())} for window in levels]
+            unlisted = [window.get(UNLISTED, 0) for window in levels]
+            result[:, :-2], result[:, -1] = fitted.cells.coarse(levels), fitted.cells.novel(levels)
+            result[:, -1] -= unlisted  # "others", but no news
+        carried, missing = column.rows.at(places), column.missing.at(places)
+        result[:, -2] = missing if carried.all() else np.where(carried == 0, history.rows.at(places), missing)
+        known = positions < len(fitted.novel)
+        result[known, -1] = fitted.novel[positions[known]]
+        return result
+
+    def rows(self, stop: int) -> NDArray[np.int64]:
+        """int64[stop], all rows of every window."""
+        indexes = range(self._first, self._first + stop)
+        carried = self._history.columns[self._key].rows.at(indexes)
+        return np.where(carried == 0, self._history.rows.at(indexes), carried)
+
+
+class GroupTrail:
+    """The trail of one group of series over one history.
+
+    Attributes:
+        rule: the group's.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        rule: FittedRule,
+        keys: Sequence[ColumnKey],
+        identifiers: frozenset[ColumnKey],
+        first: int,
+        end: int,
+    ) -> None:
+        """Sum the windows from index `first` to `end`, which is not included."""
+        self.rule = rule
+        self._first = first
+        self._keys: Mapping[str, ColumnKey] = {key[1]: key for key in keys}
+        self._sources: dict[str, ColumnSource] = {
+            key[1]: HistorySource(history, key, rule, first, identifier=key in identifiers) for key in keys
+        }
+        self._trail = Trail(rule.model, self._sources, end - first)
+
+    def judge(self, start: int, stop: int, *, budget: float) -> Iterator[tuple[int, ColumnKey, Judgement]]:
+        """The judgements of windows by index, from `start` to `stop`, which is not included."""
+        start, stop = start - self._first, stop - self._first
+        trail = self._trail if start >= self._trail.end else self._trail.back_at(self._sources, start)
+        found = self.rule.follow(trail, self._sources, start, stop, budget=budget, n_series=len(self._keys))
+        for judgement in found:
+            yield self._first + judgement.bucket, self._keys[judgement.column], judgement
+
+    def wants(self, start: int, stop: int) -> set[int]:
+        """Indexes of the windows that must be in the history to judge those from `start` to `stop`."""
+        return {self._first + each for each in self._trail.wants(start - self._first, stop - self._first)}
+
+    def revise(self, indexes: Sequence[int]) -> bool:
+        """Take note that windows have changed in the history; False if the trail cannot be put right."""
+        return self._trail.revise(self._sources, [index - self._first for index in indexes])
