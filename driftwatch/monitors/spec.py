@@ -5,7 +5,7 @@ Reading the file itself is the service's affair (:mod:`driftwatch.service.specif
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -29,6 +29,7 @@ from driftwatch.monitors.segmentation import parse_segments, segments_document
 from driftwatch.profiles.segmentation import Segmentation
 
 __all__ = [
+    "ATTRIBUTION",
     "TASKS",
     "Constraint",
     "Exclusion",
@@ -39,6 +40,9 @@ __all__ = [
     "parse_bucket",
     "parse_model_spec",
 ]
+
+ATTRIBUTION = "attribution."
+"""What the name of an undeclared column of attributions begins with, and that of the tag that it is stored as."""
 
 TASKS = ("binary", "multiclass", "regression", "ranking", "none")
 _CLOCKS = ("live", "replay")
@@ -61,6 +65,7 @@ class ModelSpec:
         columns: the columns with a role.
         features: declared features; empty means inferred from every column without a role.
         importance: feature to weight, at least 0.
+        attributions: feature to the column of a log that holds its attribution; such columns are no features.
         pii: columns whose values are never shown.
         protected: columns of protected groups.
         segments: by what rows are split.
@@ -84,6 +89,7 @@ class ModelSpec:
     columns: ModelColumns = field(default_factory=lambda: ModelColumns(timestamp="timestamp"))
     features: Features = field(default_factory=Features)
     importance: Mapping[str, float] = field(default_factory=dict)
+    attributions: Mapping[str, str] = field(default_factory=dict)
     pii: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     segments: tuple[Segmentation, ...] = ()
@@ -100,6 +106,13 @@ class ModelSpec:
     def zone(self) -> ZoneInfo:
         """The model's time zone."""
         return ZoneInfo(self.timezone)
+
+    def attribution_columns(self, names: Sequence[str]) -> dict[str, str]:
+        """Feature to column of its attribution: as declared, else the ``attribution.<feature>`` among `names`."""
+        if self.attributions:
+            return dict(self.attributions)
+        found = (name for name in names if name.startswith(ATTRIBUTION))
+        return {name.removeprefix(ATTRIBUTION): name for name in found}
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -127,6 +140,7 @@ class ModelSpec:
             "columns": self.columns.to_dict(),
             "features": self.features.to_dict(),
             "importance": dict(self.importance),
+            "attributions": dict(self.attributions),
             "pii": list(self.pii),
             "protected": list(self.protected),
             "segments": segments_document(self.segments),
@@ -143,9 +157,9 @@ class ModelSpec:
 
 
 _KEYS = (
-    "kind", "model", "environment", "version", "task", "owner", "timezone", "columns", "features", "importance", "pii",
-    "protected", "segments", "constraints", "costs", "decision_threshold", "exclude", "reference", "bucket",
-    "false_alarms_per_month", "clock",
+    "kind", "model", "environment", "version", "task", "owner", "timezone", "columns", "features", "importance",
+    "attributions", "pii", "protected", "segments", "constraints", "costs", "decision_threshold", "exclude",
+    "reference", "bucket", "false_alarms_per_month", "clock",
 )  # fmt: skip
 
 
@@ -181,6 +195,7 @@ def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
         columns=columns,
         features=features,
         importance=_read_numbers(document.get("importance"), "importance", low=0.0),
+        attributions=_read_attributions(document.get("attributions")),
         pii=reading.read_names(document.get("pii"), "pii"),
         protected=reading.read_names(document.get("protected"), "protected"),
         segments=parse_segments(document.get("segments")),
@@ -259,6 +274,15 @@ def _read_numbers(
 ) -> dict[str, float]:
     mapping = reading.read_mapping(value, path, known)
     return {str(key): reading.read_number(item, f"{path}.{key}", low=low) for key, item in mapping.items()}
+
+
+def _read_attributions(value: Any) -> dict[str, str]:
+    mapping = reading.read_mapping(value, "attributions", None)
+    columns = {str(key): reading.read_name(column, f"attributions.{key}") for key, column in mapping.items()}
+    for feature, column in columns.items():
+        if column is None:
+            raise SpecError("give the column that holds this feature's attribution", path=f"attributions.{feature}")
+    return {feature: column for feature, column in columns.items() if column is not None}
 
 
 def _check_importance(spec: ModelSpec) -> None:

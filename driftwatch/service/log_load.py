@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import DataError
 from driftwatch.integrations.tabular import read_table
-from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.spec import ATTRIBUTION, ModelSpec
 from driftwatch.service.apply import apply_documents
 from driftwatch.service.arrow_body import envelope_values, wire_column
 from driftwatch.service.arrow_column import NO_TIME, read_categories, read_times, read_values
@@ -185,7 +185,7 @@ def _frame(log: _Log, rows: NDArray[np.int64], prefix: str, version: str, deploy
         ids=_ids(log, part, rows, prefix),
         at=log.at[rows].astype("<i8").tobytes(),
         features={name: _feature(part, name, kind) for name, kind in log.kinds.items()},
-        tags={name: _texts(part, name) for name in _tags(spec) if name not in log.kinds},
+        tags={tag: _texts(part, name) for tag, name in _tags(spec, part.column_names).items() if name not in log.kinds},
         **envelope,
     )
     frame.batch_id = f"log-{_hash(encode(frame)).hex()[:40]}"
@@ -193,9 +193,11 @@ def _frame(log: _Log, rows: NDArray[np.int64], prefix: str, version: str, deploy
     return frame
 
 
-def _tags(spec: ModelSpec) -> list[str]:
-    """Columns that rows are split by."""
-    return [*(name for split in spec.segments for name in split.columns), *spec.protected]
+def _tags(spec: ModelSpec, names: list[str]) -> dict[str, str]:
+    """By tag, the columns that rows are split by, and those of attributions."""
+    split_by = [*(name for split in spec.segments for name in split.columns), *spec.protected]
+    attributions = {f"{ATTRIBUTION}{feature}": name for feature, name in spec.attribution_columns(names).items()}
+    return {**dict(zip(split_by, split_by, strict=True)), **attributions}
 
 
 def _feature(part: pa.Table, name: str, kind: ColumnKind) -> FeatureColumn:

@@ -136,6 +136,7 @@ def check_columns(spec: ModelSpec, names: list[str]) -> None:
     wanted += [(f"features.{kind.value}", name) for name, kind in spec.features.kinds().items()]
     wanted += [("version.column", spec.version_column)] if spec.version_column else []
     wanted += [(f"importance.{name}", name) for name in spec.importance]
+    wanted += [(f"attributions.{name}", column) for name, column in spec.attributions.items()]
     for key in ("pii", "protected"):
         wanted += [(key, name) for name in getattr(spec, key)]
     wanted += [(f"segments[{place}]", name) for place, each in enumerate(spec.segments) for name in each.columns]
@@ -150,7 +151,8 @@ def feature_kinds(table: pa.Table, spec: ModelSpec, left_out: list[LeftOut]) -> 
     """Declared features, or every column without a role that holds something that can drift."""
     declared = spec.features.kinds()
     kinds: dict[str, ColumnKind] = {}
-    taken = {*spec.columns.roles().values(), spec.version_column}
+    attributions = spec.attribution_columns(table.column_names)
+    taken = {*spec.columns.roles().values(), *attributions.values(), spec.version_column}
     for name in declared or table.column_names:
         kind = declared.get(name) or (None if name in taken else read_kind(table.column(name)))
         if kind in _JUDGED_KINDS and (declared or not _is_identifier(table.column(name))):

@@ -19,7 +19,7 @@ from driftwatch.service.row_reading import SampledRows, read_rows
 from driftwatch.storage import registration
 from driftwatch.storage.store import Store
 
-__all__ = ["MOST_ROWS", "ColumnOpinion", "SecondOpinion", "second_opinion"]
+__all__ = ["MOST_ROWS", "ColumnOpinion", "SecondOpinion", "personal_columns", "second_opinion"]
 
 MOST_ROWS = 100_000
 """Rows a side that Evidently sees, at most."""
@@ -130,7 +130,7 @@ def second_opinion(
         row = registration.find_model(conn, model.environment, model.name)
         reference = read_reference(conn, model)
         ours = read_verdicts(conn, model.id, start, end)
-        personal = _personal(conn, model)
+        personal = personal_columns(conn, model)
     if row is None or reference is None:
         raise DataError(f"model {model.name!r} has no rows yet: there is nothing to compare")
     exclude = [(each.start, each.end) for each in model.spec.exclude]
@@ -168,7 +168,7 @@ def _check(sampled: SampledRows, side: str, start: int, end: int) -> None:
         raise DataError(f"the store holds no features of the {side} {to_iso(start)} to {to_iso(end)}{told}")
 
 
-def _personal(conn: Connection, model: KnownModel) -> frozenset[str]:
+def personal_columns(conn: Connection, model: KnownModel) -> frozenset[str]:
     """The features that are declared or tagged as personal."""
     tagged = {
         name
