@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from driftwatch.domain.instant import DAY, HOUR, MINUTE, SECOND
 from driftwatch.profiles.check import CheckCounts
 from driftwatch.profiles.rows import Rows
-from driftwatch.quality.absence import AbsenceBaseline, fit_absence, rows_without
+from driftwatch.quality.absence import AbsenceBaseline, clump_size, fit_absence, rows_without
 from driftwatch.quality.excess import ShareBaseline, fit_share
 from driftwatch.quality.extent import fit_extent
 from driftwatch.quality.intake import LATE_FROM, EveryRow, LatenessCheck, kind_key, later_than, retyped_column
@@ -52,6 +52,18 @@ def test_an_absence_has_to_pass_both_chance_and_the_references_own() -> None:
     assert weekly.needed(1e-6) == 30_000
     assert AbsenceBaseline("a", 0.02, 0.0, 10, 4).needed(1e-6) == math.inf
     assert AbsenceBaseline("a", 0.9, 0.9, 10, 1).needed(1e-6) == math.inf
+
+
+def test_rows_that_come_in_clumps_are_worth_less() -> None:
+    rng = np.random.default_rng(8)
+    clumps = rng.binomial(20, 0.3, 5000)
+    assert clump_size(clumps, np.full(5000, 20)) == 1.0  # too few rows to say
+    assert clump_size(rng.binomial(1000, 0.3, 5000), np.full(5000, 1000)) == pytest.approx(1.0, abs=0.06)
+    assert clump_size(clumps * 50, np.full(5000, 1000)) == pytest.approx(50.0, rel=0.1)
+    season = 0.3 + 0.1 * np.sin(np.arange(5000) * 2 * np.pi / 24)
+    assert clump_size(rng.binomial(1000, season), np.full(5000, 1000)) < 2.5
+    independent, clumped = AbsenceBaseline("a", 0.1, 0.1, 0, 4), AbsenceBaseline("a", 0.1, 0.1, 0, 4, 50.0)
+    assert clumped.needed(1e-6) == 50 * independent.needed(1e-6)
 
 
 def test_a_share_is_held_against_the_largest_of_the_reference() -> None:
