@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from driftwatch.domain.finding import Finding
@@ -26,6 +27,8 @@ FEATURE_SHARE = 0.6
 
 OUTPUT_SHARE = 0.2
 """Share that score and prediction spend. The rest is for quality, latency, errors and traffic."""
+
+_FIRST_MONDAY = date(1969, 12, 29).toordinal()
 
 _AT_ONCE = 1024
 """Windows that are judged in one call of the rule."""
@@ -54,6 +57,17 @@ class WindowResult:
     judged: Mapping[str, str]
     rows: int
     summary: Mapping[str, Any]
+
+    def with_findings(self, more: Sequence[Finding]) -> "WindowResult":
+        """The same with further findings, worst first; its status is as bad as they are."""
+        if not more:
+            return self
+        findings = sorted((*self.findings, *more), key=_place)
+        worst = findings[0].severity
+        status = self.status
+        if worst.rank >= Severity.WARNING.rank and status is not RunStatus.CRITICAL:
+            status = RunStatus.CRITICAL if worst is Severity.CRITICAL else RunStatus.WARNING
+        return replace(self, findings=tuple(findings), status=status)
 
 
 @dataclass(frozen=True)
@@ -284,7 +298,7 @@ class DriftBaseline:
             columns[name] = {"state": "error", "reason": why}
         columns |= {verdict.column: dict(verdict.summary) for verdict in joint if verdict.column is not None}
         findings += [verdict.finding for verdict in joint if verdict.finding is not None]
-        findings.sort(key=lambda each: (-each.severity.rank, each.signal.value, each.column or ""))
+        findings.sort(key=_place)
         states = {name: str(column["state"]) for name, column in columns.items()}
         rows = own.rows.get(index, 0)
         summary = {"rows": rows, "errors": own.errors.get(index, 0), "columns": columns, "checks": checks}
@@ -347,7 +361,8 @@ def _fit_group(
 
 
 def _calendar(history: History, spec: ModelSpec, first: int) -> Calendar:
-    return Calendar(history.alignment.width // SECOND, first, spec.timezone)
+    holidays = tuple(day.toordinal() - _FIRST_MONDAY for day in spec.holidays)
+    return Calendar(history.alignment.width // SECOND, first, spec.timezone, holidays)
 
 
 def _fit_rule(
@@ -375,6 +390,10 @@ def _fault(history: History, key: ColumnKey, first: int, stop: int) -> str | Non
     if rows == history.vector(column.missing, first, stop).sum():
         return "the reference has no value of it" if rows else "the reference does not have it"
     return None
+
+
+def _place(finding: Finding) -> tuple[int, str, str]:
+    return -finding.severity.rank, finding.signal.value, finding.column or ""
 
 
 def _status(findings: Sequence[Finding], states: Mapping[str, str], rows: int) -> RunStatus:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ __all__ = [
     "parse_columns",
     "parse_exclusions",
     "parse_features",
+    "parse_holidays",
     "parse_reference",
 ]
 
@@ -180,6 +182,21 @@ def parse_exclusions(value: Any, zone: ZoneInfo) -> tuple[Exclusion, ...]:
         start, end = _read_period(mapping, path, zone)
         exclusions.append(Exclusion(start, end, reading.read_name(mapping.get("why"), f"{path}.why")))
     return tuple(exclusions)
+
+
+def parse_holidays(value: Any) -> tuple[date, ...]:
+    """Read ``holidays``: local days, in order, each once.
+
+    Raises:
+        SpecError: no list of dates.
+    """
+    holidays = set()
+    for path, item in _items(value, "holidays"):
+        try:
+            holidays.add(item if type(item) is date else date.fromisoformat(item))
+        except (TypeError, ValueError):
+            raise SpecError(f"{item!r} is not a day; write, for example, 2024-12-25", path=path) from None
+    return tuple(sorted(holidays))
 
 
 def parse_reference(value: Any, zone: ZoneInfo) -> Reference | None:

@@ -7,6 +7,7 @@ Reading the file itself is the service's affair (:mod:`driftwatch.service.specif
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -22,6 +23,7 @@ from driftwatch.monitors.declared import (
     parse_columns,
     parse_exclusions,
     parse_features,
+    parse_holidays,
     parse_reference,
 )
 from driftwatch.monitors.declared_constraint import Constraint, parse_constraints
@@ -73,6 +75,7 @@ class ModelSpec:
         costs: cost of each confusion cell, or empty.
         decision_threshold: score from which the decision is positive, or None.
         exclude: periods left out of the reference and of judging.
+        holidays: local days that are held against Sundays.
         reference: the operating period, or the training file, or None (the first 14 days).
         bucket: width of the shortest window in microseconds, from 1 minute to 1 day, a divisor of the day.
         false_alarms_per_month: the model's budget of false alarms per 30 days.
@@ -97,6 +100,7 @@ class ModelSpec:
     costs: Mapping[str, float] = field(default_factory=dict)
     decision_threshold: float | None = None
     exclude: tuple[Exclusion, ...] = ()
+    holidays: tuple[date, ...] = ()
     reference: Reference | None = None
     bucket: int = HOUR
     false_alarms_per_month: float = 1.0
@@ -148,6 +152,7 @@ class ModelSpec:
             "costs": dict(self.costs),
             "decision_threshold": self.decision_threshold,
             "exclude": [{"start": to_iso(e.start), "end": to_iso(e.end), "why": e.why} for e in self.exclude],
+            "holidays": [each.isoformat() for each in self.holidays],
             "reference": self.reference.to_dict() if self.reference else None,
             "bucket": _bucket_text(self.bucket),
             "false_alarms_per_month": self.false_alarms_per_month,
@@ -159,7 +164,7 @@ class ModelSpec:
 _KEYS = (
     "kind", "model", "environment", "version", "task", "owner", "timezone", "columns", "features", "importance",
     "attributions", "pii", "protected", "segments", "constraints", "costs", "decision_threshold", "exclude",
-    "reference", "bucket", "false_alarms_per_month", "clock",
+    "holidays", "reference", "bucket", "false_alarms_per_month", "clock",
 )  # fmt: skip
 
 
@@ -203,6 +208,7 @@ def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
         costs=_read_numbers(document.get("costs"), "costs", known=_COSTS),
         decision_threshold=_read_threshold(document.get("decision_threshold")),
         exclude=parse_exclusions(document.get("exclude"), zone),
+        holidays=parse_holidays(document.get("holidays")),
         reference=parse_reference(document.get("reference"), zone),
         bucket=parse_bucket(document.get("bucket", "1h")),
         false_alarms_per_month=reading.read_number(

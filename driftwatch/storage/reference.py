@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from driftwatch.storage.schema import reference_sets
 
-__all__ = ["ReferenceRow", "get_reference", "put_reference"]
+__all__ = ["ReferenceRow", "confirm_reference", "get_reference", "put_reference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,20 @@ def put_reference(
             .returning(reference_sets.c.id)
         ).scalar_one()
     )
+
+
+def confirm_reference(conn: Connection, reference_id: int) -> bool:
+    """Note that a person has said that a reference set is right; False if it was superseded or confirmed before."""
+    changed = conn.execute(
+        update(reference_sets)
+        .where(
+            reference_sets.c.id == reference_id,
+            reference_sets.c.superseded_at.is_(None),
+            reference_sets.c.confirmed.is_(False),
+        )
+        .values(confirmed=True)
+    )
+    return changed.rowcount == 1
 
 
 def get_reference(conn: Connection, model_id: int, kind: str) -> ReferenceRow | None:

@@ -26,6 +26,7 @@ __all__ = [
     "extend",
     "extend_all",
     "finish",
+    "first_window",
     "insert_all_due",
     "insert_due",
     "latest_run",
@@ -340,6 +341,16 @@ def latest_run(conn: Connection, monitor_id: int) -> RunRow | None:
         .limit(1)
     ).one_or_none()
     return None if row is None else _row(row)
+
+
+def first_window(conn: Connection, monitor_id: int, *, since: int) -> int | None:
+    """The start of a monitor's earliest window that begins at `since` or later, in whatever state; None before it."""
+    found = conn.execute(
+        select(func.min(monitor_runs.c.window_start)).where(
+            monitor_runs.c.monitor_id == monitor_id, monitor_runs.c.window_start >= since
+        )
+    ).scalar()
+    return None if found is None else int(found)
 
 
 def list_results(conn: Connection, model_id: int, start: int, end: int) -> list[RunRow]:

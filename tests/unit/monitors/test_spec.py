@@ -215,6 +215,7 @@ FAULTS: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
     ({"decision_threshold": 1.5}, "decision_threshold", ("1.5", "0", "1")),
     ({"decision_threshold": True}, "decision_threshold", ("True",)),
     ({"exclude": [{"start": "2015-12-24"}]}, "exclude[0]", ("end is missing",)),
+    ({"holidays": ["Christmas"]}, "holidays[0]", ("'Christmas'", "2024-12-25")),
     ({"exclude": [{"start": "Christmas", "end": "2015-12-27"}]}, "exclude[0].start", ("'Christmas'",)),
     ({"reference": {"start": date(2016, 1, 1), "end": date(2015, 1, 1)}}, "reference", ("not after",)),
     ({"reference": {"file": "a", "start": "2015-01-01"}}, "reference", ("not both",)),
@@ -261,6 +262,14 @@ def test_any_other_document_is_a_spec_error_and_nothing_else(anything: dict[str,
         spec = parse_model_spec(document(**anything))
     except SpecError:
         return
+    assert parse_model_spec(spec.to_dict()) == spec
+
+
+def test_holidays_are_days_in_order_and_each_once() -> None:
+    spec = parse_model_spec(
+        {"model": "m", "columns": {"timestamp": "t"}, "holidays": ["2024-12-26", date(2024, 12, 25), "2024-12-26"]}
+    )
+    assert spec.holidays == (date(2024, 12, 25), date(2024, 12, 26))
     assert parse_model_spec(spec.to_dict()) == spec
 
 
