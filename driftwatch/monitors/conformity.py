@@ -12,7 +12,7 @@ from driftwatch.profiles.check import CheckCounts, Value
 from driftwatch.quality.demand import Demand, DemandKind, demands_of, value_text
 from driftwatch.quality.intake import REPEATED
 
-__all__ = ["judge_demands"]
+__all__ = ["demand_facts", "demand_severity", "judge_demands"]
 
 _SHOWN = 5
 _GRAVE_SHARE = 0.5
@@ -32,9 +32,9 @@ def judge_demands(
     findings, states = [], []
     for demand in demands_of(spec.constraints):
         counts = _counts(history, spec, demand, index)
-        severity = _severity(demand, counts)
+        severity = demand_severity(demand, counts)
         state = severity.value if severity is not Severity.NONE else "ok" if counts.n else "not_run"
-        facts = _facts(demand, counts, private=demand.column in spec.pii)
+        facts = demand_facts(demand, counts, private=demand.column in spec.pii)
         states.append({"column": demand.column, "kind": "constraint", "state": state, **facts})
         if severity is not Severity.NONE:
             findings.append(_finding(demand, counts, severity, window, spec, facts))
@@ -49,7 +49,7 @@ def _counts(history: History, spec: ModelSpec, demand: Demand, index: int) -> Ch
     return counts
 
 
-def _severity(demand: Demand, counts: CheckCounts) -> Severity:
+def demand_severity(demand: Demand, counts: CheckCounts) -> Severity:
     """A column of which half is wrong is broken: critical, unless the user says what it is."""
     if counts.n_violated <= demand.max_share * counts.n:
         return Severity.NONE
@@ -59,7 +59,8 @@ def _severity(demand: Demand, counts: CheckCounts) -> Severity:
     return Severity.CRITICAL if grave else Severity.WARNING
 
 
-def _facts(demand: Demand, counts: CheckCounts, *, private: bool) -> dict[str, Any]:
+def demand_facts(demand: Demand, counts: CheckCounts, *, private: bool) -> dict[str, Any]:
+    """What there is to say of a demand, JSON-safe."""
     facts: dict[str, Any] = {
         "demand": demand.words,
         "check": demand.key,

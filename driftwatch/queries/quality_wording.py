@@ -27,7 +27,8 @@ def quality_words(kind: str, facts: Mapping[str, Any], n: int) -> str | None:
     usual = f"usually {fmt.share(facts.get('reference_share'))}"
     match kind:
         case "constraint":
-            return f"{of_rows} break “{facts.get('demand', '')}”{examples_words(facts)}"
+            verb = "breaks" if facts.get("n_violated") == 1 else "break"
+            return f"{of_rows} {verb} “{facts.get('demand', '')}”{examples_words(facts)}"
         case "vanished_category":
             return _gone(facts)
         case "duplicates":

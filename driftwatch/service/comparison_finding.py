@@ -7,6 +7,7 @@ from driftwatch.drift.pairwise import LEAST_ROWS, PairVerdict
 from driftwatch.drift.result import MeasureResult
 from driftwatch.profiles.categorical import CategoricalProfile
 from driftwatch.profiles.numeric import NumericProfile
+from driftwatch.quality.absence import LEAST_SHARE
 from driftwatch.queries.distribution import quantile
 from driftwatch.queries.format import number, share
 from driftwatch.service.comparison_column import ReadColumn
@@ -44,6 +45,7 @@ def describe_column(
         found += _missing(column, verdict)
     found += [frozen[0]] if frozen else []
     found += _novel(column, verdict)
+    found += _gone(column, rows) if not frozen else []
     severity = Severity.NONE
     if gross and gross.kind in {"vanished", "retyped", "empty"} and _is_fault(column, gross):
         severity, drifted = Severity.CRITICAL, True
@@ -191,6 +193,25 @@ def _novel(column: ReadColumn, verdict: PairVerdict | None) -> list[ColumnFindin
     more = f" and {len(unseen) - _SHOWN} more" if len(unseen) > _SHOWN else ""
     detail = f"{len(unseen)} value{'s' if len(unseen) > 1 else ''} never seen in the reference: {listed}{more}"
     return [ColumnFinding("new_category", detail)]
+
+
+def _gone(column: ReadColumn, rows: tuple[int, int]) -> list[ColumnFinding]:
+    """Values of the reference that do not come any more, where that is no accident."""
+    before, after = column.profiles
+    if not isinstance(before, CategoricalProfile) or not isinstance(after, CategoricalProfile):
+        return []
+    if column.identifier or not column.comparable or min(before.n, after.n, *rows) < LEAST_ROWS:
+        return []
+    counts = column.counts
+    shares = {value: count / before.n for value, count in counts[0].items() if not counts[1].get(value)}
+    gone = [value for value, part in shares.items() if part >= LEAST_SHARE and (1 - part) ** after.n < _CHANCE]
+    if not gone:
+        return []
+    gone.sort(key=lambda value: (-shares[value], value))
+    listed = ", ".join(f"{_short(value)} {share(shares[value])}" for value in gone[:_SHOWN])
+    more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
+    plural = f"{len(gone)} values of the reference are" if len(gone) > 1 else "1 value of the reference is"
+    return [ColumnFinding("vanished", f"{plural} gone: {listed}{more}")]
 
 
 def _beyond(before: NumericProfile, after: NumericProfile, verdict: PairVerdict | None) -> list[ColumnFinding]:

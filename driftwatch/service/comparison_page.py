@@ -75,6 +75,8 @@ def fragment(comparison: Comparison) -> str:
 def _mark(column: ColumnComparison) -> tuple[str, str]:
     if not column.judged and column.severity is Severity.NONE:
         return "○", "Not judged"
+    if column.severity is Severity.WARNING and not column.drifted:
+        return "◆", "Breaks a constraint"
     return _SIGNS[column.severity]
 
 

@@ -21,7 +21,8 @@ class ColumnFinding:
     """One fact about a column.
 
     Attributes:
-        kind: drift, missing_rate, new_category, vanished, added, constant, retyped, range or empty.
+        kind: drift, missing_rate, new_category, vanished (the column, or values of it), added, constant, retyped,
+            range, empty, or constraint (the current rows break what the specification demands).
         detail: the fact in words, with its numbers.
         quiet: it was so in the reference too, and needs no look.
     """
@@ -39,7 +40,7 @@ class ColumnComparison:
         column: its name.
         kind: numeric, categorical, boolean; None where neither side has a value.
         drifted: whether it did; a column that vanished, lost its type or all of its values has.
-        severity: critical (gross faults), warning (drifted), watch (worth a look), none.
+        severity: critical (gross faults), warning (drifted, or breaks a constraint), watch (worth a look), none.
         judged: whether there were rows enough on both sides.
         n_reference: values in the reference.
         n_current: values in the current file.
@@ -70,6 +71,11 @@ class ColumnComparison:
     reference: NumericProfile | CategoricalProfile | None = field(default=None, repr=False)
     current: NumericProfile | CategoricalProfile | None = field(default=None, repr=False)
     codec: NumericCodec | None = field(default=None, repr=False)
+
+    @property
+    def breaks(self) -> bool:
+        """Whether the current rows break what the specification demands of it."""
+        return any(finding.kind == "constraint" for finding in self.findings)
 
     @property
     def rank(self) -> tuple[int, float, str]:
@@ -137,6 +143,9 @@ class Comparison:
         of = f"{total} column{'' if total == 1 else 's'}"
         watched = sum(column.severity is Severity.WATCH for column in self.columns)
         aside = f" {watched} more {'is' if watched == 1 else 'are'} worth a look." if watched else ""
+        broken = sum(column.breaks for column in self.columns)
+        if broken:
+            aside += f" {broken} column{' breaks' if broken == 1 else 's break'} what is demanded of the current rows."
         if self.drifted:
             more = f" and {len(self.drifted) - 3} more" if len(self.drifted) > 3 else ""
             return f"Drift in {len(self.drifted)} of {of}: {', '.join(self.drifted[:3])}{more}.{aside}"

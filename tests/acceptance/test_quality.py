@@ -10,10 +10,12 @@ from ingesting import frame_of, profiles_of, send
 from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_iso
 from driftwatch.domain.notification import Message
 from driftwatch.errors import SpecError
+from driftwatch.monitors.spec import parse_model_spec
 from driftwatch.notifiers.receiver import parse_receiver
 from driftwatch.profiles.check import CheckCounts
 from driftwatch.quality.intake import LATE, REPEATED, kind_key
 from driftwatch.service.backtest import BacktestReport, backtest
+from driftwatch.service.comparison import Comparison, compare
 from driftwatch.service.tick import Ticker
 from driftwatch.storage import incident, notification, receiver, registration, run
 from driftwatch.storage.store import Store
@@ -179,3 +181,76 @@ def test_repeated_ids_of_a_log_are_a_finding() -> None:
 def test_a_constraint_on_a_column_that_a_log_lacks_is_an_error_that_names_it() -> None:
     with pytest.raises(SpecError, match=r"constraints\[0\]\.column: there is no column 'tmp'.*'temp'"):
         replayed(constraints=[{"column": "tmp", "not_null": True}])
+
+
+def halves(n: int = 2000) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(3)
+
+    def one() -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "temp": rng.normal(10, 5, n),
+                "carrier": rng.choice(["AA", "WN", "HA"], n, p=[0.6, 0.37, 0.03]),
+                "code": [f"A{place % 50:02d}" for place in range(n)],
+                "id": [f"r{place}" for place in range(n)],
+            }
+        )
+
+    return one(), one()
+
+
+def compared(current: pd.DataFrame, *constraints: dict[str, Any], **more: Any) -> Comparison:
+    spec = {"model": "m", "columns": {"timestamp": "ts", "id": "id"}, "constraints": list(constraints)}
+    reference, _ = halves()
+    before, now = (frame.assign(ts=pd.Timestamp("2024-01-01", tz="UTC")) for frame in (reference, current))
+    return compare(before, now, parse_model_spec(spec | more))
+
+
+def test_compare_tells_which_constraint_the_current_rows_break() -> None:
+    _, current = halves()
+    current.loc[:4, "temp"] = [np.inf, -999.0, -999.0, np.nan, 500.0]
+    current.loc[:0, "id"] = "r7"
+    result = compared(
+        current,
+        {"column": "temp", "between": [-60, 60], "not_null": True},
+        {"column": "code", "regex": "A[0-9]{2}"},
+        {"column": "id", "unique": True, "severity": "critical"},
+    )
+    said = {
+        column.column: (column.severity.value, [each.detail for each in column.findings if each.kind == "constraint"])
+        for column in result.columns
+        if column.breaks
+    }
+    assert said == {
+        "temp": (
+            "warning",
+            [
+                "4 of 1,999 rows break “between -60 and 60”, such as “-999” (2), “500” (1), “inf” (1)",
+                "1 of 2,000 rows breaks “never missing”",
+            ],
+        ),
+        "id": ("critical", ["1 of 2,000 rows breaks “never twice”, such as “r7” (1)"]),
+    }
+    assert (result.verdict, result.drifted) == ("no_drift", ())
+    assert result.sentence.endswith("2 columns break what is demanded of the current rows.")
+
+
+def test_compare_hides_private_values_and_names_a_column_that_neither_side_has() -> None:
+    _, current = halves()
+    result = compared(current, {"column": "carrier", "in": ["AA"]}, pii=["carrier"])
+    (finding,) = [each for column in result.columns for each in column.findings if each.kind == "constraint"]
+    assert finding.detail.endswith("break “one of 'AA'” (their values are hidden)")
+    with pytest.raises(SpecError, match=r"constraints\[0\]\.column: neither file has a column 'tmp'.*'temp'"):
+        compared(current, {"column": "tmp", "not_null": True})
+
+
+def test_compare_sees_a_value_that_no_longer_comes() -> None:
+    _, current = halves()
+    result = compared(current)
+    assert not any(each.kind == "vanished" for column in result.columns for each in column.findings)
+    current["carrier"] = current["carrier"].replace("HA", "WN")
+    (carrier,) = [column for column in compared(current).columns if column.column == "carrier"]
+    assert [each.detail for each in carrier.findings if each.kind == "vanished"] == [
+        "1 value of the reference is gone: 'HA' 3.1 %"
+    ]
+    assert carrier.severity.value != "none"
