@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 from driftwatch.domain.finding import Finding
@@ -27,8 +26,6 @@ FEATURE_SHARE = 0.6
 
 OUTPUT_SHARE = 0.2
 """Share that score and prediction spend. The rest is for quality, latency, errors and traffic."""
-
-_FIRST_MONDAY = date(1969, 12, 29).toordinal()
 
 _AT_ONCE = 1024
 """Windows that are judged in one call of the rule."""
@@ -361,8 +358,7 @@ def _fit_group(
 
 
 def _calendar(history: History, spec: ModelSpec, first: int) -> Calendar:
-    holidays = tuple(day.toordinal() - _FIRST_MONDAY for day in spec.holidays)
-    return Calendar(history.alignment.width // SECOND, first, spec.timezone, holidays)
+    return Calendar(history.alignment.width // SECOND, first, spec.timezone)
 
 
 def _fit_rule(

@@ -201,10 +201,10 @@ class History:
         """
         alignment = Alignment.of(spec)
         if alignment.hourly == alignment:
-            return cls(alignment, codecs, exclude=spec.exclude, frames=frames or {})
+            return cls(alignment, codecs, exclude=spec.left_out, frames=frames or {})
         reach = ShortReach.of(alignment, reference, recent)
-        short = cls(alignment, codecs, exclude=spec.exclude, reach=reach)
-        return cls(alignment.hourly, codecs, exclude=spec.exclude, frames=frames or {}, short=short)
+        short = cls(alignment, codecs, exclude=spec.left_out, reach=reach)
+        return cls(alignment.hourly, codecs, exclude=spec.left_out, frames=frames or {}, short=short)
 
     @property
     def windows(self) -> Alignment:

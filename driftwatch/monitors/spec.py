@@ -7,12 +7,12 @@ Reading the file itself is the service's affair (:mod:`driftwatch.service.specif
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from driftwatch.domain.instant import DAY, HOUR, MINUTE, to_iso
+from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_datetime, to_iso
 from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
 from driftwatch.monitors.declared import (
@@ -47,6 +47,7 @@ ATTRIBUTION = "attribution."
 """What the name of an undeclared column of attributions begins with, and that of the tag that it is stored as."""
 
 TASKS = ("binary", "multiclass", "regression", "ranking", "none")
+_DAY = timedelta(days=1)
 _CLOCKS = ("live", "replay")
 _COSTS = ("true_positive", "false_positive", "false_negative", "true_negative")
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
@@ -75,7 +76,7 @@ class ModelSpec:
         costs: cost of each confusion cell, or empty.
         decision_threshold: score from which the decision is positive, or None.
         exclude: periods left out of the reference and of judging.
-        holidays: local days that are held against Sundays.
+        holidays: local days that are left out likewise.
         reference: the operating period, or the training file, or None (the first 14 days).
         bucket: width of the shortest window in microseconds, from 1 minute to 1 day, a divisor of the day.
         false_alarms_per_month: the model's budget of false alarms per 30 days.
@@ -105,6 +106,13 @@ class ModelSpec:
     bucket: int = HOUR
     false_alarms_per_month: float = 1.0
     clock: str = "live"
+
+    @property
+    def left_out(self) -> tuple[Exclusion, ...]:
+        """Every period that is neither reference nor judged: the excluded ones, and the holidays."""
+        midnights = [[datetime.combine(day + _DAY * n, time(), self.zone) for n in (0, 1)] for day in self.holidays]
+        holidays = (Exclusion(from_datetime(start), from_datetime(end), "holiday") for start, end in midnights)
+        return (*self.exclude, *holidays)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -226,7 +226,7 @@ def _without(log: PredictionLog) -> str:
 def _codecs(log: PredictionLog, reference_end: int, spec: ModelSpec) -> dict[str, NumericCodec]:
     """The bins of every numeric column, from the reference's rows alone."""
     rows = np.arange(int(np.searchsorted(log.at, reference_end)))
-    for each in spec.exclude:
+    for each in spec.left_out:
         rows = rows[(log.at[rows] < each.start) | (log.at[rows] >= each.end)]
     codecs = {}
     for columns, bins in ((log.outputs, SCORE_BINS), (log.features, QUANTILE_BINS)):

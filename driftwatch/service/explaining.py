@@ -162,7 +162,7 @@ def _explain(
         private = personal_columns(conn, model)
     if row is None or reference is None:
         raise DataError(f"model {model.name!r} has no rows yet: there is nothing to explain")
-    exclude = [(each.start, each.end) for each in model.spec.exclude]
+    exclude = [(each.start, each.end) for each in model.spec.left_out]
     bounds = (reference.start, reference.end)
     before = read_rows(store, row, *bounds, limit=limit, seed=seed, exclude=exclude)
     now = read_rows(store, row, *period, limit=limit, seed=seed)

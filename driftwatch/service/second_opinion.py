@@ -133,7 +133,7 @@ def second_opinion(
         personal = personal_columns(conn, model)
     if row is None or reference is None:
         raise DataError(f"model {model.name!r} has no rows yet: there is nothing to compare")
-    exclude = [(each.start, each.end) for each in model.spec.exclude]
+    exclude = [(each.start, each.end) for each in model.spec.left_out]
     before = read_rows(store, row, reference.start, reference.end, limit=limit, seed=seed, exclude=exclude)
     now = read_rows(store, row, start, end, limit=limit, seed=seed)
     _check(before, "reference", reference.start, reference.end)

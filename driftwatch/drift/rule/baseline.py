@@ -124,7 +124,7 @@ class Folds:
     def of(cls, reference: Ints, ladder: Ladder) -> "Folds":
         """From the reference's counts int64[R, C]."""
         cycle = np.zeros((ladder.fold_count, ladder.slot_count, reference.shape[1]), dtype=np.int64)
-        # A fold has a slot twice where clocks go back, on holidays, and of buckets shorter than an hour.
+        # A fold has a slot twice where clocks go back, and of buckets shorter than an hour.
         np.add.at(cycle, (ladder.folds(), ladder.slots(0, ladder.n_reference)), reference)
         totals = cycle.sum(axis=1)
         if ladder.pooled:

@@ -36,7 +36,6 @@ class Calendar:
         bucket_seconds: from 60 to 86400, a divisor of the day.
         first_bucket: index of the axis' first bucket, counted in buckets from Monday 1969-12-29 00:00, UTC or local.
         zone: IANA name of the time zone.
-        holidays: local days that are like Sundays, counted from that Monday.
         every: the reference holds every n-th bucket only; 1 unless buckets are shorter than an hour.
         resumes: index of the first bucket after the reference; None where it follows on it.
     """
@@ -44,7 +43,6 @@ class Calendar:
     bucket_seconds: int
     first_bucket: int
     zone: str = "UTC"
-    holidays: tuple[int, ...] = ()
     every: int = 1
     resumes: int | None = None
 

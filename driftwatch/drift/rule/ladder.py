@@ -11,7 +11,6 @@ __all__ = ["Ladder"]
 
 _HOUR = 3_600
 _DAY = 86_400
-_SUNDAY = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +64,11 @@ class Ladder:
         return replace(self, calendar=replace(self.calendar, resumes=bucket))
 
     def slots(self, start: int, stop: int) -> NDArray[np.int64]:
-        """int64[stop - start], the slot of each position: a function of its local time, and of holidays."""
+        """int64[stop - start], the slot of each position: a function of its local time."""
         calendar = self.calendar
         wall = calendar.wall_seconds(self._buckets(start, stop))
         slot_seconds = max(calendar.bucket_seconds, _HOUR)
-        slots = wall // slot_seconds
-        per_day = _DAY // slot_seconds
-        if calendar.holidays and self.slot_count == 7 * per_day:
-            holiday = np.isin(wall // _DAY, calendar.holidays)
-            slots = np.where(holiday, _SUNDAY * per_day + slots % per_day, slots)
-        return np.asarray(slots % self.slot_count, dtype=np.int64)
+        return np.asarray(wall // slot_seconds % self.slot_count, dtype=np.int64)
 
     def folds(self) -> NDArray[np.int64]:
         """int64[R], the fold of each reference bucket, counted from 0."""

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_iso
+from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_iso, to_iso
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import SpecError
 from driftwatch.monitors.spec import ModelSpec, parse_bucket, parse_model_spec
@@ -270,7 +270,16 @@ def test_holidays_are_days_in_order_and_each_once() -> None:
         {"model": "m", "columns": {"timestamp": "t"}, "holidays": ["2024-12-26", date(2024, 12, 25), "2024-12-26"]}
     )
     assert spec.holidays == (date(2024, 12, 25), date(2024, 12, 26))
+    assert [to_iso(each.start) for each in spec.left_out] == ["2024-12-25T00:00:00+00:00", "2024-12-26T00:00:00+00:00"]
     assert parse_model_spec(spec.to_dict()) == spec
+
+
+def test_a_holiday_is_the_local_day() -> None:
+    spec = parse_model_spec(
+        {"model": "m", "columns": {"timestamp": "t"}, "timezone": "Europe/Paris", "holidays": ["2024-03-31"]}
+    )
+    [day] = spec.left_out
+    assert (day.start, day.end) == (from_iso("2024-03-30T23:00:00"), from_iso("2024-03-31T22:00:00"))  # 23 hours
 
 
 def test_keys_that_nothing_acts_on_yet_are_named() -> None:

@@ -83,14 +83,6 @@ def test_the_rung_depends_on_the_days_of_the_reference(seconds: int, days: int, 
     assert ladder.pooled == (days == 2 or (seconds == DAY and days == 20))
 
 
-def test_a_holiday_has_the_slots_of_sunday() -> None:
-    ladder = Ladder.of(Calendar(HOUR, 0, holidays=(2,)), 28 * 24)
-    assert ladder.slots(48, 72).tolist() == list(range(144, 168))
-    assert ladder.slots(72, 96).tolist() == list(range(72, 96))
-    daily = Ladder.of(Calendar(DAY, 0, holidays=(2, 9)), 28)
-    assert daily.slots(0, 10).tolist() == [0, 1, 6, 3, 4, 5, 6, 0, 1, 6]
-
-
 def test_a_thinned_reference_keeps_its_weeks_and_resumes_anywhere() -> None:
     calendar = Calendar(60, 10_080, every=17)
     ladder = Ladder.of(calendar, 28 * 1440 // 17)
