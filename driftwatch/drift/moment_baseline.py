@@ -29,7 +29,7 @@ class MomentSeries:
     Attributes:
         dimensions: k.
         n: int64[T], rows that were summed.
-        sums: int64[T, 2k + k(k+1)/2 + 1], as :class:`driftwatch.profiles.moments.MomentsProfile` has them.
+        sums: int64[T, 4k + k(k+1)/2 + 1], as :class:`driftwatch.profiles.moments.MomentsProfile` has them.
         rows: int64[T], all rows of the model.
     """
 
@@ -68,7 +68,7 @@ class MomentBaseline:
         sums: int64[folds, P, K], of z and zzᵀ.
         units: float64[K].
         table: all folds together.
-        radius: float64[k + 1], means of ‖z‖²z and of ‖z‖⁴ over the whole reference.
+        higher: float64[3k + 1], means of z³, z⁴, ‖z‖²z and ‖z‖⁴ over the whole reference.
     """
 
     ladder: Ladder
@@ -76,7 +76,7 @@ class MomentBaseline:
     sums: Ints
     units: Floats
     table: _Table
-    radius: Floats
+    higher: Floats
 
     @classmethod
     def of(cls, series: MomentSeries, ladder: Ladder) -> "MomentBaseline":
@@ -88,11 +88,11 @@ class MomentBaseline:
         np.add.at(n, (folds, slots), series.n[:size])  # an hour that comes twice shares its slot
         np.add.at(sums, (folds, slots), series.sums[:size, :width])
         total = max(int(n.sum()), 1)
-        radius = series.sums[:size, width:].sum(axis=0) / total * RADIUS_UNIT
-        radius[:-1] *= UNIT
-        radius[-1] *= RADIUS_UNIT
+        k = series.dimensions
+        units = np.repeat([RADIUS_UNIT * UNIT, RADIUS_UNIT**2, RADIUS_UNIT * UNIT, RADIUS_UNIT**2], [k, k, k, 1])
+        higher = series.sums[:size, width:].sum(axis=0) / total * units
         table = _table(ladder, n.sum(axis=0), sums.sum(axis=0), series.units)
-        return cls(ladder, n, sums, series.units, table, radius)
+        return cls(ladder, n, sums, series.units, table, higher)
 
     @property
     def pooled(self) -> Floats:

@@ -112,6 +112,7 @@ class MomentRule:
         variations: of each component, one a scale.
         volume: the usual rows.
         uncalibrated: natural variation could be estimated at no scale.
+        components: those that are judged.
     """
 
     ladder: Ladder
@@ -121,6 +122,7 @@ class MomentRule:
     variations: tuple[tuple[_Variation, ...], ...]
     volume: VolumeGate
     uncalibrated: bool
+    components: tuple[str, ...] = COMPONENTS
 
     def judge(self, series: MomentSeries, ends: Ints, *, threshold: float) -> list[MomentJudgement]:
         """Judge the buckets at positions `ends`, ascending, all of them after the reference."""
@@ -141,7 +143,9 @@ class MomentRule:
         low = np.logical_or.accumulate(self.volume.low(series.rows, ends), axis=0)
         allowed = ~low & (rows > 0) & (n >= self._least)
         scored = [self._score([one[place] for one in by_scale], n, place) for place in range(len(COMPONENTS))]
+        judged = np.array([name in self.components for name in COMPONENTS])
         p = np.stack([np.where(allowed, one.p, 1.0) for one in scored])
+        p[~judged] = 1.0
         candidates = p < threshold
         off = np.stack([self._faded(one, candidates[place], n, windows, place) for place, one in enumerate(scored)])
         alarms = candidates & ~off
@@ -151,20 +155,20 @@ class MomentRule:
         judgements = []
         for each, end in enumerate(ends.tolist()):
             c, s = int(component[each]), int(scale[each])
-            judged = bool(allowed[:, each].any())
+            has_verdict = bool(allowed[:, each].any())
             alarm = bool(alarms[:, :, each].any())
             judgements.append(
                 MomentJudgement(
                     bucket=end,
-                    state="judged" if judged else "low_data" if rows[each] else "no_data",
+                    state="judged" if has_verdict else "low_data" if rows[each] else "no_data",
                     alarm=alarm,
                     fading=bool(candidates[:, :, each].any()) and not alarm,
                     component=COMPONENTS[c] if p[c, s, each] < 1 else None,
                     scale_buckets=self.scales[s],
-                    z=max(0.0, float(scored[c].z[s, each])) if judged else 0.0,
+                    z=max(0.0, float(scored[c].z[s, each])) if has_verdict else 0.0,
                     p_value=float(p[c, s, each]),
                     threshold_p=threshold,
-                    effect=float(scored[c].effect[s, each]) if judged else 0.0,
+                    effect=float(scored[c].effect[s, each]) if has_verdict else 0.0,
                     n=round(float(n[s, each])),
                     n_reference=round(float(windows[s].m[each])),
                     uncalibrated=self.uncalibrated,
@@ -227,12 +231,21 @@ def _net(fractions: Floats, size: Floats, noise: Floats) -> Floats:
     return np.where(there, (fractions * (size + noise) - noise) / np.where(there, size, 1.0), 1.0)
 
 
-def fit_moments(series: MomentSeries, calendar: Calendar, n_reference: int) -> MomentRule | None:
-    """Learn from the first `n_reference` buckets; None when fewer than two dimensions vary in them."""
+def fit_moments(
+    series: MomentSeries, calendar: Calendar, n_reference: int, *, components: tuple[str, ...] = COMPONENTS
+) -> MomentRule | None:
+    """Learn from the first `n_reference` buckets; None when too few dimensions vary in them.
+
+    Args:
+        series: the reference, and maybe more.
+        calendar: of the series.
+        n_reference: buckets of the reference.
+        components: what is judged; the means need one dimension that varies, dependence two.
+    """
     ladder = Ladder.of(calendar, n_reference)
     baseline = MomentBaseline.of(series, ladder)
-    metric = fit_metric(series.dimensions, baseline.pooled, baseline.between(series.dimensions), baseline.radius)
-    if len(metric.used) < 2:
+    metric = fit_metric(series.dimensions, baseline.pooled, baseline.between(series.dimensions), baseline.higher)
+    if len(metric.used) < (1 if components == COMPONENTS[:1] else 2):
         return None
     scales = tuple(scale for scale in calendar.scales if scale <= max(n_reference, 1)) or calendar.scales[:1]
     fits: list[list[_Fit]] = [[] for _ in COMPONENTS]
@@ -250,7 +263,10 @@ def fit_moments(series: MomentSeries, calendar: Calendar, n_reference: int) -> M
                 of.append(_borrow(reach, len(metric.used), of))
     variations = tuple(tuple(each.variation for each in of) for of in fits)
     volume = VolumeGate.of(series.rows[:n_reference], ladder, scales)
-    return MomentRule(ladder, scales, baseline, metric, variations, volume, uncalibrated=not estimated)
+    calibrated = estimated > 0
+    return MomentRule(
+        ladder, scales, baseline, metric, variations, volume, uncalibrated=not calibrated, components=components
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -61,6 +61,7 @@ class Metric:
         whiten: float64[u, u], standardised values times this are white.
         weights: float64[u], λ/(λ + ridge) of each whitened direction.
         kurtosis: κ of the rows: 1 for a normal, more with heavy tails.
+        peaks: float64[u], E z⁴ of each dimension about its mean, over the 3 Var² of a normal.
     """
 
     used: NDArray[np.int64]
@@ -68,16 +69,17 @@ class Metric:
     whiten: Floats
     weights: Floats
     kurtosis: float
+    peaks: Floats
 
 
-def fit_metric(dimensions: int, pooled: Floats, between: Floats, radius: Floats) -> Metric:
+def fit_metric(dimensions: int, pooled: Floats, between: Floats, higher: Floats) -> Metric:
     """The reference's own covariance and kurtosis.
 
     Args:
         dimensions: k.
         pooled: float64[k + k(k+1)/2], means of the whole reference.
         between: float64[k, k], covariance of the slots' means.
-        radius: float64[k + 1], means of ‖z‖²z and of ‖z‖⁴.
+        higher: float64[3k + 1], means of z³, z⁴, ‖z‖²z and ‖z‖⁴.
     """
     mean = pooled[:dimensions]
     second = _square(pooled[None, dimensions:], dimensions)[0]
@@ -89,7 +91,9 @@ def fit_metric(dimensions: int, pooled: Floats, between: Floats, radius: Floats)
     eigenvalues, vectors = np.linalg.eigh(correlation) if len(used) else (np.zeros(0), np.zeros((0, 0)))
     eigenvalues = np.maximum(eigenvalues, 0.0)
     full = eigenvalues + _RIDGE * float(eigenvalues.max(initial=1e-300))
-    return Metric(used, sd, vectors / np.sqrt(full), eigenvalues / full, _kurtosis(mean, second, total, radius))
+    kurtosis = _kurtosis(mean, second, total, higher[2 * dimensions :])
+    peaks = _peaks(mean, np.diag(second), higher[:dimensions], higher[dimensions : 2 * dimensions])
+    return Metric(used, sd, vectors / np.sqrt(full), eigenvalues / full, kurtosis, peaks[used])
 
 
 def statistics(windows: MomentWindows, metric: Metric) -> tuple[Statistic, Statistic]:
@@ -98,14 +102,18 @@ def statistics(windows: MomentWindows, metric: Metric) -> tuple[Statistic, Stati
     w, kappa = metric.weights, metric.kurtosis
     total, squares, fourths = float(w.sum()), float((w**2).sum()), float((w**4).sum())
     shift, change = whitened(windows, metric)
-    heavy = np.full_like(nu, 3 * max(kappa - 1, 0.0))
+    peak = max(kappa, float(metric.peaks.max(initial=1.0)))
+    heavy = np.full_like(nu, 3 * max(peak - 1, 0.0))
     x = np.einsum("wi,wi->w", shift, shift)
     means = Statistic(x, nu * total, 2 * nu**2 * squares, x, heavy)
     x = np.einsum("wi,wi->w", change, change)
     lift = (kappa - 1) / 2 * squares
     v = nu * max(kappa * (total**2 + squares) / 2 + lift, 0.0)
     s2 = 2 * nu**2 * (kappa**2 * (squares**2 + fourths) / 2 + lift**2)
-    return means, Statistic(x, v, s2, x, np.full_like(nu, 6 * max(kappa, 1.0) ** 3))
+    # Dimensions with tails heavier than κ vary more than their share.
+    above = np.maximum((3 * metric.peaks - 1) ** 2 - (3 * kappa - 1) ** 2, 0.0) / 4
+    s2 = s2 + 2 * nu**2 * float(above.sum())
+    return means, Statistic(x, v, s2, x, np.full_like(nu, 6 * max(peak, 1.0) ** 3))
 
 
 def whitened(windows: MomentWindows, metric: Metric) -> tuple[Floats, Floats]:
@@ -145,6 +153,14 @@ def _kurtosis(mean: Floats, second: Floats, total: Floats, radius: Floats) -> fl
     )
     normal = trace**2 + 2 * float(np.sum(total**2))
     return float(np.clip(fourth / normal, *_KURTOSIS))
+
+
+def _peaks(mean: Floats, second: Floats, third: Floats, fourth: Floats) -> Floats:
+    """float64[k], E(z - mean)⁴ / 3 Var²; 1 where squares are too coarse to tell."""
+    variance = second - mean**2
+    central = fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4
+    told = variance >= _LEAST_VARIANCE
+    return np.where(told, np.clip(central / (3 * np.where(told, variance, 1.0) ** 2), *_KURTOSIS), 1.0)
 
 
 def _square(upper: Floats, dimensions: int) -> Floats:

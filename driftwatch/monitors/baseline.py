@@ -12,7 +12,13 @@ from driftwatch.errors import DataError
 from driftwatch.monitors.condition import ConditionBaseline, fit_condition
 from driftwatch.monitors.conformity import judge_demands
 from driftwatch.monitors.history import ColumnKey, History
-from driftwatch.monitors.multivariate import TOGETHER, JointVerdict, MultivariateBaseline, fit_multivariate
+from driftwatch.monitors.multivariate import (
+    TOGETHER,
+    JointVerdict,
+    MultivariateBaseline,
+    explained,
+    fit_multivariate,
+)
 from driftwatch.monitors.quality import QualityBaseline, fit_quality
 from driftwatch.monitors.series import column_series, is_identifier, judged_columns, kind_of
 from driftwatch.monitors.spec import ModelSpec
@@ -293,6 +299,8 @@ class DriftBaseline:
                 findings.append(finding)
         for name, why in self.faults.items():
             columns[name] = {"state": "error", "reason": why}
+        alarms = {each.column for each in findings if each.column and each.severity.rank >= Severity.WARNING.rank}
+        joint = explained(joint, alarms)
         columns |= {verdict.column: dict(verdict.summary) for verdict in joint if verdict.column is not None}
         findings += [verdict.finding for verdict in joint if verdict.finding is not None]
         findings.sort(key=_place)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.drift.moment_baseline import MomentSeries
-from driftwatch.profiles.moments import MomentsProfile
+from driftwatch.profiles.moments import MomentsProfile, sums_of
 
 __all__ = ["MomentsHistory"]
 
@@ -20,7 +20,7 @@ class MomentsHistory:
         frame: digest of the frame that they were taken with; others cannot be added to them and are left out.
         dimensions: k.
         n: rows.
-        sums: int64[2k + k(k+1)/2 + 1] each.
+        sums: as a profile has them.
     """
 
     frame: bytes
@@ -43,11 +43,10 @@ class MomentsHistory:
 
     def series(self, indexes: Sequence[int], rows: Mapping[int, int]) -> MomentSeries:
         """The windows of these indexes; `rows` are all rows of the model by window."""
-        k = self.dimensions
-        sums = np.zeros((len(indexes), 2 * k + k * (k + 1) // 2 + 1), dtype=np.int64)
+        sums = np.zeros((len(indexes), sums_of(self.dimensions)), dtype=np.int64)
         for place, index in enumerate(indexes):
             known = self.sums.get(index)
             if known is not None:
                 sums[place] = known
         n, whole = (np.array([of.get(index, 0) for index in indexes], dtype=np.int64) for of in (self.n, rows))
-        return MomentSeries(k, n, sums, whole)
+        return MomentSeries(self.dimensions, n, sums, whole)

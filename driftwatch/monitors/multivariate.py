@@ -2,12 +2,13 @@
 
 It is found where every column by itself looks as it always did: a correlation that broke, or a small shift of many
 columns. The numeric features together are a series of the outputs' part of the budget, with the signal
-``multivariate_drift`` and no column; an embedding is a feature, with the signal ``drift`` and its own name.
+``multivariate_drift`` and no column; an embedding is a feature, with the signal ``drift`` and its own name. What a
+column says by itself is told there: the numeric features together then are on watch.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window
 from driftwatch.profiles.moments import NUMERIC_TOGETHER
 
-__all__ = ["TOGETHER", "JointVerdict", "MultivariateBaseline", "fit_multivariate"]
+__all__ = ["TOGETHER", "JointVerdict", "MultivariateBaseline", "explained", "fit_multivariate"]
 
 TOGETHER = "multivariate"
 """What the numeric features together are called in a window's summary."""
@@ -35,6 +36,7 @@ _LEAST_P = 1e-300
 _JUST_BELOW = 0.99
 _LARGEST_CORRELATION = 0.999
 _TAIL_P = 0.02
+_SPREAD = 0.2  # a standard deviation off by a fifth or more
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class MultivariateBaseline:
             "scale_buckets": judgement.scale_buckets,
             "z": judgement.z,
             "p_value": judgement.p_value,
-            "times_threshold": _times_threshold(judgement),
+            "times_threshold": times_threshold_of(judgement),
             "n": judgement.n,
             "n_reference": judgement.n_reference,
             "uncalibrated": judgement.uncalibrated,
@@ -170,6 +172,40 @@ def fit_multivariate(
     return MultivariateBaseline(spec, first, stop, tuple(fitted))
 
 
+def explained(verdicts: Sequence[JointVerdict], alarms: Collection[str]) -> list[JointVerdict]:
+    """The verdicts, where an alarm of the numeric features together only repeats what a column says by itself: a watch.
+
+    That is so when the feature or the pair that moved most is, or has in it, a column that alarms in the same window.
+
+    Args:
+        verdicts: of one window.
+        alarms: the columns that alarm in it.
+    """
+    told = []
+    for verdict in verdicts:
+        finding = verdict.finding
+        if finding is not None and finding.severity is Severity.WARNING and verdict.column is None:
+            moved = _moved_most(finding.details)
+            causes = sorted(moved & set(alarms)) if moved is not None else sorted(alarms)
+            if causes:
+                finding = replace(finding, severity=Severity.WATCH, details={**finding.details, "explained_by": causes})
+                summary = {**verdict.summary, "severity": Severity.WATCH.value, "explained_by": causes}
+                verdict = JointVerdict(None, summary, finding)  # noqa: PLW2901 - the same verdict, told otherwise
+        told.append(verdict)
+    return told
+
+
+def _moved_most(details: Mapping[str, Any]) -> set[str] | None:
+    """The feature or the pair that moved most; None where nobody can tell."""
+    if "features" in details:
+        return {each["feature"] for each in details["features"][:1]}
+    if "pairs" not in details:
+        return None
+    return {name for each in details["pairs"][:1] for name in each["features"]} | {
+        each["feature"] for each in details["spreads"] if abs(math.log(max(each["ratio"], 1e-9))) > _SPREAD
+    }
+
+
 def _movers(one: _Fitted, series: MomentSeries, judgement: MomentJudgement) -> dict[str, Any]:
     """Which features moved most, and which pairs; nothing where the dimensions are mixtures."""
     if not one.names:
@@ -221,7 +257,7 @@ def _correlations(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     return correlations
 
 
-def _times_threshold(judgement: MomentJudgement) -> float:
+def times_threshold_of(judgement: MomentJudgement) -> float:
     """Log p over log of the p-value that is an alarm; below 1 unless it is one."""
     p_value = judgement.p_value
     if p_value >= 1.0:  # nothing surprising: no lower than where the rule begins to count

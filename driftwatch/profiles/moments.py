@@ -22,8 +22,24 @@ from numpy.typing import NDArray
 from driftwatch.profiles.grid import propose_grid
 from driftwatch.profiles.packing import pack_counts, unpack_counts
 
-__all__ = ["LIMIT", "MOST_DIMENSIONS", "NUMERIC_TOGETHER", "RADIUS_UNIT", "UNIT", "MomentsFrame", "MomentsProfile"]
-__all__ += ["merge_moments", "profile_moments", "profile_moments_by_group", "propose_frame", "upper_triangle"]
+__all__ = [
+    "LIMIT",
+    "MOST_DIMENSIONS",
+    "NUMERIC_TOGETHER",
+    "RADIUS_UNIT",
+    "UNIT",
+    "MomentsFrame",
+    "MomentsProfile",
+    "sums_of_values",
+]
+__all__ += [
+    "merge_moments",
+    "profile_moments",
+    "profile_moments_by_group",
+    "propose_frame",
+    "sums_of",
+    "upper_triangle",
+]
 
 NUMERIC_TOGETHER = ""
 """What the moments of all numeric features together go by; those of an embedding go by its name."""
@@ -150,8 +166,8 @@ class MomentsProfile:
         frame: the frame's digest.
         dimensions: k.
         n: rows.
-        sums: int64[2k + k(k+1)/2 + 1]: Σz; Σzzᵀ, its upper triangle row by row; Σ‖z‖²z; Σ‖z‖⁴. z counts in units of
-            2^-11, its squared length ‖z‖² in units of 2^-4.
+        sums: int64[4k + k(k+1)/2 + 1]: Σz; Σzzᵀ, its upper triangle row by row; of each dimension Σz³ and Σz⁴; Σ‖z‖²z
+            and Σ‖z‖⁴. z counts in units of 2^-11, squares within a longer product are rounded to units of 2^-4.
     """
 
     frame: bytes
@@ -197,7 +213,7 @@ class MomentsProfile:
         """
         frame, dimensions, n, packed = fields
         sums = _unfold_signs(unpack_counts(packed))
-        if len(sums) != _width(dimensions):
+        if len(sums) != sums_of(dimensions):
             raise ValueError(f"{len(sums)} sums are not those of {dimensions} dimensions")
         return cls(frame, dimensions, n, sums)
 
@@ -254,7 +270,7 @@ def profile_moments_by_group(
     stops = [*list(starts)[1:], len(values)]
     profiles = []
     for start, stop in zip(starts, stops, strict=True):
-        n, sums = 0, np.zeros(_width(frame.dimensions), dtype=np.int64)
+        n, sums = 0, np.zeros(sums_of(frame.dimensions), dtype=np.int64)
         for first in range(int(start), int(stop), _BLOCK):
             block = values[first : min(first + _BLOCK, int(stop))]
             counted = np.isfinite(block).any(axis=1)
@@ -265,15 +281,29 @@ def profile_moments_by_group(
 
 
 def _sums(placed: NDArray[np.float64]) -> NDArray[np.int64]:
-    """int64[2k + k(k+1)/2 + 1] of whole numbers float64[n, k]; every partial sum is below 2^53, thus exact."""
+    """int64[4k + k(k+1)/2 + 1] of whole numbers float64[n, k]; every partial sum is below 2^53, thus exact."""
     k = placed.shape[1]
-    radius = np.rint(np.einsum("nk,nk->n", placed, placed) * (UNIT**2 / RADIUS_UNIT))
+    squares = placed * placed
+    radius = np.rint(squares.sum(axis=1) * (UNIT**2 / RADIUS_UNIT))
+    np.rint(np.multiply(squares, UNIT**2 / RADIUS_UNIT, out=squares), out=squares)
     products = np.zeros((k, k))
     for rows in _stacks(placed, _SMALL // (k * k)):
         products += np.matmul(rows.transpose(0, 2, 1), rows).sum(axis=0)
-    weighted = np.einsum("n,nk->k", radius, placed)
-    parts = (placed.sum(axis=0), products[upper_triangle(k)], weighted, [float(np.sum(radius * radius))])
+    parts = (
+        placed.sum(axis=0),
+        products[upper_triangle(k)],
+        np.einsum("nk,nk->k", squares, placed),
+        np.einsum("nk,nk->k", squares, squares),
+        np.einsum("n,nk->k", radius, placed),
+        [float(np.sum(radius * radius))],
+    )
     return np.concatenate(parts).astype(np.int64)
+
+
+def sums_of_values(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """What a row at each value of one dimension adds to the sums, int64[n, 6] for float64[n] within ±:data:`LIMIT`."""
+    placed = np.rint(np.clip(values, -LIMIT, LIMIT) / UNIT)
+    return np.stack([_sums(place.reshape(1, 1)) for place in placed])
 
 
 def _mix(scaled: NDArray[np.float64], projection: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -309,8 +339,9 @@ def upper_triangle(dimensions: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]
     return row, column
 
 
-def _width(dimensions: int) -> int:
-    return 2 * dimensions + dimensions * (dimensions + 1) // 2 + 1
+def sums_of(dimensions: int) -> int:
+    """How many sums a profile of so many dimensions has."""
+    return 4 * dimensions + dimensions * (dimensions + 1) // 2 + 1
 
 
 def _fold_signs(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -13,15 +13,24 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import BodyTooLargeError, DataError, FrameError
 from driftwatch.profiles.bucket import CategoricalColumn, NumericColumn
-from driftwatch.service.arrow_column import NO_TIME, read_categories, read_kind, read_numbers, read_times
+from driftwatch.service.arrow_column import (
+    NO_TIME,
+    read_categories,
+    read_embeddings,
+    read_kind,
+    read_numbers,
+    read_times,
+)
 from driftwatch.service.batch import Fault
 from driftwatch.wire import FeatureColumn, Frame, clean_text, encode, new_id
 
 __all__ = ["CONTENT_TYPE", "ArrowBatch", "envelope_values", "frame_from_arrow", "frame_from_table", "wire_column"]
+__all__ += ["wire_vectors"]
 
 CONTENT_TYPE = "application/vnd.apache.arrow.stream"
 
@@ -165,6 +174,8 @@ def feature_column(column: pa.ChunkedArray) -> FeatureColumn | None:
         return None
     if kind is ColumnKind.NUMERIC:
         return wire_column(read_numbers(column)[0], kind.value)
+    if kind is ColumnKind.EMBEDDING:
+        return wire_vectors(read_embeddings(column))
     return wire_column(read_categories(column, boolean=kind is ColumnKind.BOOLEAN), kind.value)
 
 
@@ -184,6 +195,13 @@ def wire_column(column: NumericColumn | CategoricalColumn, kind: str) -> Feature
     places = {text: place for place, text in enumerate(dict.fromkeys(dictionary))}
     merged = np.array([*(places[text] for text in dictionary), -1], dtype="<i4")[column.codes]
     return FeatureColumn(kind, dictionary=list(places), codes=merged.tobytes())
+
+
+def wire_vectors(vectors: NDArray[np.float32]) -> FeatureColumn:
+    """Embeddings float32[n, d] as a frame has them; a row that is not finite has none."""
+    usable = np.isfinite(vectors).all(axis=1) & (vectors.shape[1] > 0)
+    packed = [row.astype("<f4").tobytes() if good else None for row, good in zip(vectors, usable, strict=True)]
+    return FeatureColumn(ColumnKind.EMBEDDING.value, values=packed)
 
 
 def envelope_values(name: str, column: pa.ChunkedArray, faults: list[Fault]) -> list[Any]:

@@ -12,8 +12,10 @@ from driftwatch.domain.instant import DAY, MINUTE, from_datetime, to_datetime
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import DataError
 from driftwatch.profiles.bucket import CategoricalColumn, NumericColumn
+from driftwatch.service.arrow_buffer import to_codes, to_floats
 
 __all__ = ["NO_TIME", "read_categories", "read_flags", "read_kind", "read_numbers", "read_times", "read_values"]
+__all__ += ["read_embeddings"]
 
 NO_TIME = np.iinfo(np.int64).min
 """The time of a row that has none."""
@@ -24,7 +26,7 @@ _FALSE = ("", "0", "f", "false", "n", "no", "none", "null")
 
 
 def read_kind(column: pa.ChunkedArray) -> ColumnKind | None:
-    """The kind that the values say, or None where they are nothing that drifts (times, lists, nothing at all)."""
+    """The kind that the values say, or None where they are nothing that drifts (times, bytes, nothing at all)."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_boolean(kind):
         return ColumnKind.BOOLEAN
@@ -32,7 +34,29 @@ def read_kind(column: pa.ChunkedArray) -> ColumnKind | None:
         return ColumnKind.NUMERIC
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return ColumnKind.CATEGORICAL
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    if is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
+        return ColumnKind.EMBEDDING
     return None
+
+
+def read_embeddings(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """float32[n, d], NaN in rows without a vector or with one that has not the most frequent length.
+
+    Raises:
+        DataError: the column holds no lists of numbers.
+    """
+    if read_kind(column) is not ColumnKind.EMBEDDING:
+        raise DataError(f"values of type {column.type} are no lists of numbers")
+    array = column.combine_chunks()
+    sizes = pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+    present = sizes[sizes > 0]
+    dimensions = int(np.bincount(present).argmax()) if len(present) else 0
+    fitting = np.flatnonzero((sizes == dimensions) & (sizes > 0))
+    flat = pc.list_flatten(array.take(pa.array(fitting))).cast(pa.float32()).fill_null(np.nan)
+    vectors = np.full((len(column), dimensions), np.nan, dtype=np.float32)
+    vectors[fitting] = flat.to_numpy(zero_copy_only=False).reshape(len(fitting), dimensions)
+    return vectors
 
 
 def read_numbers(column: pa.ChunkedArray) -> tuple[NumericColumn, int]:
@@ -46,8 +70,7 @@ def read_numbers(column: pa.ChunkedArray) -> tuple[NumericColumn, int]:
         numbers = pc.cast(column, pa.float64(), safe=False)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         raise DataError(f"values of type {column.type} are not numbers") from None
-    nulls = numbers.is_null().to_numpy()
-    return NumericColumn(numbers.to_numpy(), nulls if nulls.any() else None), 0
+    return NumericColumn(*to_floats(numbers)), 0
 
 
 def read_categories(column: pa.ChunkedArray, *, boolean: bool = False) -> CategoricalColumn:
@@ -64,7 +87,7 @@ def read_categories(column: pa.ChunkedArray, *, boolean: bool = False) -> Catego
     values = [str(value) for value in encoded.dictionary.to_pylist()]
     if boolean:
         values = ["false" if value.strip().lower() in _FALSE else "true" for value in values]
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    codes = to_codes(encoded.indices)
     # A sorted dictionary: the order of the rows leaves no trace.
     dictionary, place = np.unique(np.array(values, dtype=object), return_inverse=True)
     if values:

@@ -29,6 +29,10 @@ from driftwatch.profiles.bucket import BucketProfile, NumericColumn
 from driftwatch.profiles.codec import QUANTILE_BINS, SCORE_BINS, NumericCodec, build_codec
 from driftwatch.profiles.history import profile_buckets
 from driftwatch.profiles.plan import ProfilePlan
+from driftwatch.profiles.rows import Rows
+from driftwatch.quality.intake import REPEATED, EveryRow
+from driftwatch.service.log_framing import frame_log
+from driftwatch.service.outcome_replay import replay_outcomes
 from driftwatch.service.prediction_log import LeftOut, PredictionLog, read_log, training_end
 from driftwatch.service.profiling import plan_of
 from driftwatch.service.specification import load_model_spec
@@ -72,6 +76,7 @@ class BacktestReport:
     left_out: tuple[LeftOut, ...]
     faults: dict[str, str]
     window: int
+    performance: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def findings(self) -> Iterator[Finding]:
@@ -101,7 +106,7 @@ class BacktestReport:
             "days_monitored": self.days_monitored,
             "findings": [finding.to_dict() for finding in self.findings],
             "incidents": [incident.summary() for incident in self.incidents],
-            "performance": [],
+            "performance": [dict(each) for each in self.performance],
             "retraining_requests": [],
             "uncalibrated": self.uncalibrated,
             "left_out": [each.to_dict() for each in self.left_out],
@@ -110,13 +115,18 @@ class BacktestReport:
 
 
 def backtest(
-    source: Any, spec: ModelSpec | Mapping[str, Any] | str | Path, *, progress: Progress | None = None
+    source: Any,
+    spec: ModelSpec | Mapping[str, Any] | str | Path,
+    *,
+    months: bool = False,
+    progress: Progress | None = None,
 ) -> BacktestReport:
     """Replay a prediction log.
 
     Args:
         source: path of a Parquet, CSV or Arrow file, or a pandas, polars or pyarrow frame.
         spec: the model's declaration, as such, as a dictionary, or as the path of a model.yaml.
+        months: report performance by calendar month too.
         progress: told how far it is.
 
     Raises:
@@ -134,12 +144,14 @@ def backtest(
     alignment = history.windows
     baseline = DriftBaseline.fit(history, spec, (start, end))
     windows = list(alignment.windows(end, int(log.at[-1]) + 1))
+    outcomes = replay_outcomes(log, spec, history, baseline.reference)
     results = []
     uncalibrated = False
     for result in baseline.judge_each(history, windows):
         columns = result.summary["columns"].values()
         uncalibrated = uncalibrated or any(column.get("uncalibrated", False) for column in columns)
-        results.append(replace(result, summary={}))
+        whole = result if outcomes is None else outcomes.add_to(result)
+        results.append(replace(whole, summary={}))
         tell("judging", len(results), len(windows))
     return BacktestReport(
         spec=spec,
@@ -153,6 +165,7 @@ def backtest(
         left_out=log.left_out,
         faults=dict(baseline.faults),
         window=alignment.width,
+        performance=tuple(outcomes.performance(end, int(log.at[-1]) + 1, months=months)) if outcomes else (),
     )
 
 
@@ -174,12 +187,16 @@ def replay(log: PredictionLog, spec: ModelSpec, *, progress: Progress | None = N
             f"at most {_MOST_WINDOWS:,} are replayed. Are all its times right? If so, take bucket: 1h or 1d"
         )
     log = log.take(slice(int(np.searchsorted(log.at, start)), None))
+    log, frames = frame_log(log, spec, end)
     codecs = _codecs(log, end, spec)
-    history = History.of(spec, codecs, (start, end))
-    for done, (window, profile) in enumerate(_profiles(log, alignment, plan_of(spec, codecs))):
+    history = History.of(spec, codecs, (start, end), frames=frames)
+    for done, (window, profile) in enumerate(_profiles(log, alignment, plan_of(spec, codecs, moments=frames))):
         history.add(window, profile)
         if done % 100 == 0:
             tell("profiling", window - start, int(log.at[-1]) - start)
+    repeated = ProfilePlan(width=alignment.width, zone=alignment.zone, checks=(EveryRow(REPEATED),))
+    for window, profile in profile_buckets(Rows(log.repeated_at[log.repeated_at >= start]), repeated).items():
+        history.add(window, BucketProfile(0, checks=profile.checks))
     return history, (start, end)
 
 

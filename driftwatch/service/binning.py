@@ -5,7 +5,7 @@ without edges under a name that no feature can have.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from driftwatch.profiles.bucket import Column, NumericColumn
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid, propose_grid
+from driftwatch.service.framing import Frames, is_frame, read_frames
 from driftwatch.storage import registration
 
 __all__ = ["Binnings", "read_binnings", "register_codecs", "register_grids"]
@@ -24,10 +25,11 @@ _GRID = "\x1fgrid"  # a feature's name holds no control character
 
 @dataclass(frozen=True, slots=True)
 class Binnings:
-    """What a model's numeric columns are profiled in; features by name, outputs by role."""
+    """What a model's columns are profiled in, features by name, outputs by role, and several of them together."""
 
     codecs: Mapping[str, NumericCodec]
     grids: Mapping[str, KeyGrid]
+    frames: Frames = field(default_factory=Frames)
 
     def of(self, names: Iterable[str]) -> dict[str, NumericCodec | KeyGrid]:
         """The codec of each column that has one, else its grid; columns with neither are left out."""
@@ -47,20 +49,23 @@ class Binnings:
                 present = _present(column)
                 if np.isfinite(present).any():
                     fresh[name] = propose_grid(present)
-        return Binnings(self.codecs, {**self.grids, **fresh}) if fresh else self
+        return replace(self, grids={**self.grids, **fresh}) if fresh else self
 
 
 def read_binnings(conn: Connection, model_id: int) -> Binnings:
     """What is registered for a model."""
     codecs: dict[str, NumericCodec] = {}
     grids: dict[str, KeyGrid] = {}
-    for name, payload in registration.read_codecs(conn, model_id).items():
+    registered = registration.read_codecs(conn, model_id)
+    for name, payload in registered.items():
+        if is_frame(name):
+            continue
         codec = _codec(payload)
         if name.endswith(_GRID):
             grids[name.removesuffix(_GRID)] = codec.grid
         else:
             codecs[name] = codec
-    return Binnings(codecs, grids)
+    return Binnings(codecs, grids, read_frames(registered))
 
 
 def register_grids(conn: Connection, model_id: int, grids: Mapping[str, KeyGrid], *, at: int) -> dict[str, KeyGrid]:

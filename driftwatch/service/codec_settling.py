@@ -16,16 +16,18 @@ from sqlalchemy import Connection
 from driftwatch.domain.instant import DAY, HOUR
 from driftwatch.errors import DriftwatchError
 from driftwatch.monitors.spec import ModelSpec
-from driftwatch.profiles.bucket import NumericColumn
+from driftwatch.profiles.bucket import CategoricalColumn, NumericColumn
 from driftwatch.profiles.codec import QUANTILE_BINS, SAMPLE_ROWS, SCORE_BINS, NumericCodec, build_codec
 from driftwatch.profiles.grid import KeyGrid
 from driftwatch.service.batch import read_column
 from driftwatch.service.binning import read_binnings, register_codecs
 from driftwatch.service.feature_block import read_block
+from driftwatch.service.framing import derive_texts, texts_of
 from driftwatch.service.ingest_plan import read_spec
 from driftwatch.storage import block_listing, prediction_sample, profile, registration
 from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.store import Store
+from driftwatch.wire import FeatureColumn
 
 __all__ = ["FEWEST_ROWS", "GOOD_ROWS", "REFERENCE_DAYS", "CodecSettler", "settle_codecs"]
 
@@ -146,6 +148,7 @@ def _read_samples(
     versions = [version.id for version in registration.list_versions(conn, model.id)]
     blocks = block_listing.list_blocks(conn, versions)
     chosen = _spread(blocks)
+    spec, frames = read_spec(model.spec), read_binnings(conn, model.id).frames
     samples = {name: _Sample() for name in waiting}
     for reference in chosen:
         found = block_listing.read_block(conn, reference)
@@ -158,14 +161,26 @@ def _read_samples(
             if columns[name].kind == "numeric":
                 column = read_column(columns[name])
                 assert isinstance(column, NumericColumn)  # noqa: S101 - what the kind says
-                present = column.values if column.nulls is None else column.values[~column.nulls]
-                samples[name].add(present, reference.first_at, reference.last_at)
+                samples[name].add(_present(column), reference.first_at, reference.last_at)
+        for name, column in derive_texts(_texts(columns, spec), frames).items():
+            if name in waiting and isinstance(column, NumericColumn):
+                samples[name].add(_present(column), reference.first_at, reference.last_at)
     for role in waiting.keys() & set(_OUTPUTS):
         if not samples[role].n:  # unless a feature has the role's name: then both share its bins
             for values, first_at, last_at in prediction_sample.read_sample(conn, versions, role, limit=SAMPLE_ROWS):
                 samples[role].add(values, first_at, last_at)
     read, total = sum(each.n for each in chosen), sum(each.n for each in blocks)
     return samples, read / total if total else 1.0
+
+
+def _texts(columns: Mapping[str, FeatureColumn], spec: ModelSpec | None) -> dict[str, CategoricalColumn]:
+    """The text columns of a block."""
+    declared = spec.features.text if spec is not None else ()
+    return texts_of({name: read_column(columns[name]) for name in declared if name in columns}, spec)
+
+
+def _present(column: NumericColumn) -> NDArray[np.float64]:
+    return column.values if column.nulls is None else column.values[~column.nulls]
 
 
 def _spread(blocks: Sequence[block_listing.BlockRef]) -> list[block_listing.BlockRef]:

@@ -5,6 +5,7 @@ import logging
 from driftwatch.domain.instant import DAY
 from driftwatch.errors import DriftwatchError
 from driftwatch.service.feature_block import BlockColumns, join_blocks, read_block
+from driftwatch.service.framing import kind_on_the_wire
 from driftwatch.storage import block, block_listing, registration
 from driftwatch.storage.block import Block
 from driftwatch.storage.store import Store
@@ -46,7 +47,8 @@ def _compact(store: Store, version_id: int, day: int) -> int:
                 rows += each.n
         if len(found) < 2:
             return 0
-        kinds = {name: row.kind for name, row in registration.read_features(conn, version_id).items()}
+        features = registration.read_features(conn, version_id)
+        kinds = {name: kind_on_the_wire(row.kind) for name, row in features.items()}
         block.replace_blocks(conn, found, codec="arrow", payload=join_blocks(columns, kinds))
     return len(found)
 

@@ -17,6 +17,7 @@ from driftwatch.errors import ConflictError
 from driftwatch.service.batch import Batch, Fault, read_batch
 from driftwatch.service.binning import register_grids
 from driftwatch.service.feature_block import write_block
+from driftwatch.service.framing import register_frames
 from driftwatch.service.ingest_plan import Plan, plan_batch, profile_batch, read_registered
 from driftwatch.storage import batch as receipts
 from driftwatch.storage import block, drop, partition, prediction, profile, quarantine, registration
@@ -203,7 +204,10 @@ def _settle(conn: Connection, plan: Plan, model_id: int, version_id: int, *, now
     )
     proposed = {name: plan.binnings.grids[name] for name in plan.proposed}
     grids = register_grids(conn, model_id, proposed, at=now) if proposed else {}
-    agreed = grids == proposed and all(kinds[name] == kind.value for name, kind in plan.batch.kinds.items())
+    fresh = plan.proposed_frames
+    frames = register_frames(conn, model_id, fresh, at=now) if fresh else fresh
+    agreed = grids == proposed and frames == fresh
+    agreed = agreed and all(kinds[name] == kind.value for name, kind in plan.batch.kinds.items())
     if agreed:
         return plan
     return profile_batch(plan_batch(plan.batch, read_registered(conn, plan.batch.frame)))

@@ -1,7 +1,7 @@
 """How a batch will be profiled: kinds, bins and bucket width, as far as they are registered when it is planned."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,15 @@ from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import SpecError
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, Column, NumericColumn
+from driftwatch.profiles.checking import Check
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.grid import KeyGrid
 from driftwatch.profiles.history import profile_buckets
 from driftwatch.profiles.rows import Rows
+from driftwatch.quality.intake import REPEATED, EveryRow, LatenessCheck, kind_key
 from driftwatch.service.batch import MAX_FEATURES, Batch, Fault, pack_column
 from driftwatch.service.binning import Binnings, read_binnings
+from driftwatch.service.framing import Frames, derive_texts, propose_frames, read_vectors, texts_of
 from driftwatch.service.output import as_kind, read_outputs, text_column
 from driftwatch.service.profiling import plan_of
 from driftwatch.storage import registration
@@ -52,6 +55,10 @@ class Plan:
         proposed: names of those columns.
         outputs: by role.
         spec: the model's declaration, or None.
+        features: what is profiled: those of the batch, and what is derived from its texts.
+        frames: what several numbers are profiled in together: registered ones, and what is proposed.
+        proposed_frames: the latter alone, and vocabularies for the batches to come.
+        intake: what is counted of the rows beside what the model demands.
         profiles: by bucket, once they are made.
     """
 
@@ -60,6 +67,10 @@ class Plan:
     proposed: frozenset[str]
     outputs: Mapping[str, Column]
     spec: ModelSpec | None
+    features: Mapping[str, Column]
+    frames: Frames = field(default_factory=Frames)
+    proposed_frames: Frames = field(default_factory=Frames)
+    intake: tuple[Check, ...] = ()
     profiles: Mapping[int, BucketProfile] | None = None
 
 
@@ -78,11 +89,17 @@ def plan_batch(batch: Batch, registered: Registered) -> Plan:
     """Settle every column's kind and bins; columns of another kind than is registered are left out, with the reason."""
     spec = registered.spec
     batch = _declared(batch, spec.features.kinds() if spec else {})
+    intake = _intake(batch, registered)
     batch = batch.without_features(_misfits(batch, registered.kinds))
     outputs = read_outputs(batch.values(batch.frame.prediction), batch.score, spec.task if spec else None)
-    binnings = registered.binnings.propose((*batch.features.items(), *outputs.items()))
+    known, texts = registered.binnings.frames, texts_of(batch.features, spec)
+    plain = {name: column for name, column in batch.features.items() if name not in texts}
+    features = {**derive_texts(texts, known), **plain}
+    fresh = propose_frames(known, spec, features, _vectors(batch, known), texts)
+    frames = Frames({**known.moments, **fresh.moments}, known.vocabularies)
+    binnings = registered.binnings.propose((*features.items(), *outputs.items()))
     proposed = frozenset(binnings.grids.keys() - registered.binnings.grids.keys())
-    return Plan(batch, binnings, proposed, outputs, spec)
+    return Plan(batch, binnings, proposed, outputs, spec, features, frames, fresh, intake)
 
 
 def profile_batch(plan: Plan, *, fresh: NDArray[np.bool_] | None = None) -> Plan:
@@ -90,24 +107,31 @@ def profile_batch(plan: Plan, *, fresh: NDArray[np.bool_] | None = None) -> Plan
 
     Args:
         plan: what to profile.
-        fresh: bool[k], the rows that count; all, if left out.
+        fresh: bool[k], the rows that count; all, if left out. The others are counted as repeats and nothing else.
     """
     batch = plan.batch
     rows = Rows(
         at=batch.at,
-        features=batch.features,
+        features=plan.features,
         outputs=plan.outputs,
-        tags=_tags(batch, plan.spec),
+        tags={**_tags(batch, plan.spec), **texts_of(batch.features, plan.spec)},
         failed=None if batch.errors is None else np.array([error is not None for error in batch.errors]),
         latency_seconds=batch.latency_seconds,
         ids=batch.values(batch.frame.ids),
         sampled=None if batch.frame.sample_rate >= 1 else _has_features(batch),
+        vectors=_vectors(batch, plan.frames),
     )
+    repeated: Mapping[int, BucketProfile] = {}
     if fresh is not None and not fresh.all():
+        again = Rows(batch.at[~fresh])
+        repeated = profile_buckets(again, replace(plan_of(plan.spec, {}), segments=(), checks=(EveryRow(REPEATED),)))
         rows = rows.take(np.flatnonzero(fresh))
-    numeric = [name for name, column in (*batch.features.items(), *plan.outputs.items()) if _is_numeric(column)]
+    numeric = [name for name, column in (*plan.features.items(), *plan.outputs.items()) if _is_numeric(column)]
     binnings: dict[str, NumericCodec | KeyGrid] = {**dict.fromkeys(numeric, _NO_VALUE), **plan.binnings.of(numeric)}
-    return replace(plan, profiles=profile_buckets(rows, plan_of(plan.spec, binnings)))
+    profiles = profile_buckets(rows, plan_of(plan.spec, binnings, plan.intake, moments=plan.frames.moments))
+    for start, each in repeated.items():
+        profiles[start] = profiles.get(start, BucketProfile(0)).merge(BucketProfile(0, checks=each.checks))
+    return replace(plan, profiles=profiles)
 
 
 def read_spec(document: Mapping[str, object] | None) -> ModelSpec | None:
@@ -129,6 +153,15 @@ def _declared(batch: Batch, declared: Mapping[str, ColumnKind]) -> Batch:
             if turned is not None:
                 features[name], kinds[name] = turned, kind
     return replace(batch, features=features, kinds=kinds)
+
+
+def _intake(batch: Batch, registered: Registered) -> tuple[Check, ...]:
+    """Columns of another kind than is registered, and, but in a replay of the past, rows that came late."""
+    retyped = [name for name, kind in batch.kinds.items() if registered.kinds.get(name, kind.value) != kind.value]
+    checks: list[Check] = [EveryRow(kind_key(name)) for name in retyped]
+    if registered.spec is None or registered.spec.clock != "replay":
+        checks.append(LatenessCheck(batch.received_at))
+    return tuple(checks)
 
 
 def _misfits(batch: Batch, registered: Mapping[str, str]) -> dict[str, Fault]:
@@ -163,13 +196,27 @@ def _has_features(batch: Batch) -> NDArray[np.bool_]:
     return kept
 
 
+def _vectors(batch: Batch, frames: Frames) -> dict[str, NDArray[np.float32]]:
+    """The embeddings of a batch."""
+    vectors = {}
+    for name, kind in batch.kinds.items():
+        if kind is ColumnKind.EMBEDDING:
+            frame = frames.moments.get(name)
+            read = read_vectors(batch.frame.features[name], len(frame.names) if frame else None)
+            vectors[name] = read[batch.rows]
+    return vectors
+
+
 def _is_numeric(column: Column) -> bool:
     return isinstance(column, NumericColumn)
 
 
 def _tags(batch: Batch, spec: ModelSpec | None) -> dict[str, CategoricalColumn]:
-    """The tags that the model is split by."""
-    wanted = {name for split in spec.segments for name in split.columns} if spec else set()
+    """The tags that the model is split by, or demands something of."""
+    wanted: set[str] = set()
+    if spec is not None:
+        wanted |= {name for split in spec.segments for name in split.columns}
+        wanted |= {each.column for each in spec.constraints}
     return {
         name: text_column(batch.values(values) or []) for name, values in batch.frame.tags.items() if name in wanted
     }

@@ -18,9 +18,10 @@ from driftwatch.errors import DataError
 from driftwatch.integrations.tabular import read_table
 from driftwatch.monitors.spec import ATTRIBUTION, ModelSpec
 from driftwatch.service.apply import apply_documents
-from driftwatch.service.arrow_body import envelope_values, wire_column
-from driftwatch.service.arrow_column import NO_TIME, read_categories, read_times, read_values
+from driftwatch.service.arrow_body import envelope_values, wire_column, wire_vectors
+from driftwatch.service.arrow_column import NO_TIME, read_categories, read_embeddings, read_times, read_values
 from driftwatch.service.codec_settling import settle_codecs
+from driftwatch.service.framing import kind_on_the_wire
 from driftwatch.service.ingest import UNVERSIONED, IngestReply, ingest_frame
 from driftwatch.service.outcome_ingest import ingest_outcomes
 from driftwatch.service.prediction_log import LeftOut, check_columns, feature_kinds
@@ -201,8 +202,10 @@ def _tags(spec: ModelSpec, names: list[str]) -> dict[str, str]:
 
 
 def _feature(part: pa.Table, name: str, kind: ColumnKind) -> FeatureColumn:
+    if kind is ColumnKind.EMBEDDING:
+        return wire_vectors(read_embeddings(part.column(name)))
     column, _ = read_values(part.column(name), kind)
-    return wire_column(column, kind.value)
+    return wire_column(column, kind_on_the_wire(kind.value))
 
 
 def _texts(part: pa.Table, name: str) -> list[str | None]:

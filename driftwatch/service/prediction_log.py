@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +19,14 @@ from driftwatch.profiles.rows import Rows
 from driftwatch.service.arrow_column import (
     NO_TIME,
     read_categories,
+    read_embeddings,
     read_flags,
     read_kind,
     read_numbers,
     read_times,
     read_values,
 )
+from driftwatch.service.label_log import Labels, read_labels
 
 __all__ = ["LeftOut", "PredictionLog", "read_log", "training_end"]
 
@@ -32,7 +34,7 @@ _EARLIEST = 0  # 1970
 _LATEST = 230 * 365 * DAY  # 2199
 _STRAY_SHARE = 0.001
 _IDENTIFIER_ROWS = 100
-_JUDGED_KINDS = (ColumnKind.NUMERIC, ColumnKind.CATEGORICAL, ColumnKind.BOOLEAN)
+_ANY_VALUE = (ColumnKind.TEXT, ColumnKind.EMBEDDING)  # each value may be another one
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,18 @@ class PredictionLog(Rows):
 
     Attributes:
         left_out: what was not used, and why.
+        repeated_at: int64[k], the times of rows that were left out because an earlier one has their id.
+        labels: what became of the rows, or None.
     """
 
     left_out: tuple[LeftOut, ...] = field(default=())
+    repeated_at: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    labels: Labels | None = None
+
+    def take(self, rows: NDArray[np.int64] | slice) -> Self:
+        """Some of the rows, with their labels."""
+        part = Rows.take(self, rows)
+        return part if self.labels is None else replace(part, labels=self.labels.take(rows))
 
 
 def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
@@ -82,16 +93,27 @@ def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
     kinds = feature_kinds(table, spec, left_out)
     log = PredictionLog(
         at=at,
-        features={name: _feature(table, name, kind, left_out) for name, kind in kinds.items()},
+        features={
+            name: _feature(table, name, kind, left_out)
+            for name, kind in kinds.items()
+            if kind is not ColumnKind.EMBEDDING
+        },
         outputs=_outputs(table, spec, left_out),
         tags={name: read_categories(table.column(name)) for name in _tags(spec, kinds)},
         failed=_optional(table, spec.columns.error, "columns.error", read_flags),
         latency_seconds=_optional(table, spec.columns.latency_seconds, "columns.latency_seconds", _seconds),
+        vectors={
+            name: _role(table, name, "features.embedding", read_embeddings)
+            for name, kind in kinds.items()
+            if kind is ColumnKind.EMBEDDING
+        },
+        labels=read_labels(table, spec, at),
     )
     keep = _usable_times(at, left_out)
     order = keep[np.argsort(at[keep], kind="stable")]
-    order = _first_of_each(table, spec, order, left_out)
-    return replace(log.take(order), left_out=tuple(left_out))
+    first = _first_of_each(table, spec, order, left_out)
+    repeated_at = at[np.setdiff1d(order, first, assume_unique=True)]
+    return replace(log.take(first), left_out=tuple(left_out), repeated_at=repeated_at)
 
 
 def _after_training(path: str, table: pa.Table, spec: ModelSpec) -> pa.Table:
@@ -155,15 +177,10 @@ def feature_kinds(table: pa.Table, spec: ModelSpec, left_out: list[LeftOut]) -> 
     taken = {*spec.columns.roles().values(), *attributions.values(), spec.version_column}
     for name in declared or table.column_names:
         kind = declared.get(name) or (None if name in taken else read_kind(table.column(name)))
-        if kind in _JUDGED_KINDS and (declared or not _is_identifier(table.column(name))):
+        if kind is not None and (declared or kind in _ANY_VALUE or not _is_identifier(table.column(name))):
             kinds[name] = kind
         elif kind is not None:
-            why = (
-                "every value is different: an identifier"
-                if kind in _JUDGED_KINDS
-                else f"{kind.value} is not judged yet"
-            )
-            left_out.append(LeftOut(why, column=name))
+            left_out.append(LeftOut("every value is different: an identifier", column=name))
         elif name not in taken:
             left_out.append(LeftOut(f"values of type {table.column(name).type} are no feature", column=name))
     return kinds
@@ -189,8 +206,11 @@ def _feature(table: pa.Table, name: str, kind: ColumnKind, left_out: list[LeftOu
 
 
 def _tags(spec: ModelSpec, kinds: Mapping[str, ColumnKind]) -> list[str]:
-    """Columns to split by that are no features."""
-    return [name for split in spec.segments for name in split.columns if name not in kinds]
+    """Columns to split by, or of which something is demanded, that are neither features nor outputs."""
+    split_by = [name for split in spec.segments for name in split.columns]
+    outputs = {name for role, name in spec.columns.roles().items() if role == "prediction" or role.startswith("score")}
+    demanded = [each.column for each in spec.constraints if each.column not in outputs]
+    return [name for name in dict.fromkeys((*split_by, *demanded)) if name not in kinds]
 
 
 def _outputs(table: pa.Table, spec: ModelSpec, left_out: list[LeftOut]) -> dict[str, Column]:

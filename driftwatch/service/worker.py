@@ -15,6 +15,7 @@ from driftwatch.errors import StoreError
 from driftwatch.service.codec_settling import CodecSettler
 from driftwatch.service.compaction import compact_blocks
 from driftwatch.service.fold import fold_profiles
+from driftwatch.service.frame_settling import FrameSettler
 from driftwatch.service.inbox_drain import drain_inbox
 from driftwatch.service.outbox import Outbox
 from driftwatch.service.tick import Ticker, new_owner
@@ -43,7 +44,7 @@ class Worker:
         self._owner = new_owner()
         self._ticker = Ticker(store, public_url=public_url, owner=self._owner)
         self._outbox = Outbox(store, owner=self._owner)
-        self._settler = CodecSettler(store)
+        self._settlers = (FrameSettler(store), CodecSettler(store))
         self._stop = threading.Event()
         self._tick_seconds = tick_seconds
         self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(6)}, timezone="UTC")
@@ -83,11 +84,12 @@ class Worker:
             models = registration.list_models(conn)
         for model in models:
             try:
-                self._settler.settle(model)
+                for settler in self._settlers:
+                    settler.settle(model)
             except StoreError:
                 raise
             except Exception:  # noqa: BLE001 - one model's fault stops no other
-                _LOG.exception("codecs of model %s/%s cannot be settled", model.environment, model.name)
+                _LOG.exception("bins and frames of model %s/%s cannot be settled", model.environment, model.name)
         self._ticker.tick(self._stop.is_set)
 
     def _deliver(self) -> None:

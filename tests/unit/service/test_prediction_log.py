@@ -45,7 +45,8 @@ def test_features_are_inferred_from_every_column_without_a_role() -> None:
     source = table(a=[1.0] * 6, b=["x"] * 6, c=[True] * 6, y=[0] * 6, when=[START] * 6, nested=[[1]] * 6)
     log = read_log(source, spec(columns={"timestamp": "ts", "label": "y"}))
     assert set(log.features) == {"a", "b", "c"}
-    assert {each.column for each in log.left_out} == {"when", "nested"}
+    assert set(log.vectors) == {"nested"}  # a list of numbers is an embedding
+    assert {each.column for each in log.left_out} == {"when"}
 
 
 def test_a_column_of_different_values_is_inferred_to_be_an_identifier_unless_declared() -> None:
