@@ -1,0 +1,77 @@
+"""Positives and negatives by score: what every measure of how well scores separate is a function of.
+
+With a row for each distinct score the table is the raw data, and the metrics are exact. With a row for each bin of a
+histogram they hold the pairs within a bin for ties, and each can say how far it may be off for that.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ScoreTable", "tabulate_scores"]
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreTable:
+    """Rows by score, ascending.
+
+    Attributes:
+        positives: int64[k].
+        negatives: int64[k].
+        exact: each row is one score; else a bin of several.
+    """
+
+    positives: Counts
+    negatives: Counts
+    exact: bool = True
+
+    @property
+    def n_positive(self) -> int:
+        """All positives."""
+        return int(self.positives.sum())
+
+    @property
+    def n_negative(self) -> int:
+        """All negatives."""
+        return int(self.negatives.sum())
+
+    @property
+    def n(self) -> int:
+        """All rows."""
+        return self.n_positive + self.n_negative
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether there are both positives and negatives."""
+        return self.n_positive > 0 and self.n_negative > 0
+
+    def occupied(self) -> "ScoreTable":
+        """Without the scores that no row has."""
+        used = (self.positives + self.negatives) > 0
+        return ScoreTable(self.positives[used], self.negatives[used], self.exact)
+
+    def coarse(self, rows: int) -> "ScoreTable":
+        """The same counts in at most so many bins of neighbouring scores, about as many rows each."""
+        if len(self.positives) <= rows:
+            return self
+        total = np.cumsum(self.positives + self.negatives)
+        group = np.minimum((total - 1) * rows // max(int(total[-1]), 1), rows - 1)
+        merged = (np.bincount(group, weights=side, minlength=rows) for side in (self.positives, self.negatives))
+        positives, negatives = (np.rint(side).astype(np.int64) for side in merged)
+        return ScoreTable(positives, negatives, exact=False)
+
+
+def tabulate_scores(scores: NDArray[np.float64], outcomes: NDArray[np.bool_]) -> ScoreTable:
+    """The table of raw rows.
+
+    Args:
+        scores: float64[n], finite.
+        outcomes: bool[n].
+    """
+    distinct, place = np.unique(scores, return_inverse=True)
+    positives = np.bincount(place[outcomes], minlength=len(distinct))
+    negatives = np.bincount(place[~outcomes], minlength=len(distinct))
+    return ScoreTable(positives.astype(np.int64), negatives.astype(np.int64))
