@@ -53,7 +53,7 @@ class AbsenceMonitor:
             listed = [each.level for each in levels]
             absences = _absences(column, listed, first, stop, month) if len(windows) > _FEW else None
             for index, window in windows.items():
-                if column.levels.get(index):
+                if column.levels(index):
                     at = _absence(column, listed, index, month) if absences is None else absences[index - first]
                     away = list(zip(levels, at, strict=True))
                     gone = [(each, n) for each, n in away if n >= max(_LEAST_ROWS, each.needed(self.p_value))]
@@ -129,7 +129,7 @@ def _absence(column: CategoricalHistory, levels: list[str], index: int, most: in
     since, n = [0] * len(levels), 0
     away = list(range(len(levels)))
     for back in range(index, index - most, -1):
-        window = column.levels.get(back)
+        window = column.levels(back)
         if window:
             unlisted = window.get(UNLISTED, 0) > 0  # it may hold any category
             away = [] if unlisted else [place for place in away if not window.get(levels[place], 0)]

@@ -19,7 +19,7 @@ from driftwatch.monitors.short import ShortReach
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.window_counts import WindowCounts
 from driftwatch.profiles.bucket import BucketProfile, ColumnProfile
-from driftwatch.profiles.categorical import CategoricalProfile
+from driftwatch.profiles.categorical import CATEGORY_CAP, CategoricalProfile
 from driftwatch.profiles.check import CheckCounts
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.moments import MomentsFrame
@@ -30,6 +30,8 @@ __all__ = ["UNLISTED", "CategoricalHistory", "ColumnHistory", "ColumnKey", "Hist
 
 UNLISTED = "\x00unlisted"
 """The level of values that a bucket did not list (it keeps its 1,000 heaviest)."""
+
+_ROOM = 2 * CATEGORY_CAP  # values of a column that nothing uses any more, before they are looked for
 
 ColumnKey = tuple[str, str]
 """``("feature", name)`` or ``("output", role)``: a feature may be called "score"."""
@@ -99,6 +101,17 @@ class NumericHistory(ColumnHistory):
         self.bins.pop(index, None)
         self.extremes.pop(index, None)
 
+    def shed(self, before: int) -> None:
+        """Drop the distributions of older windows."""
+        for index in [index for index in self.bins if index < before]:
+            del self.bins[index]
+
+    def lend(self, index: int, profile: NumericProfile) -> None:
+        """Put back the distribution of a bucket that was dropped."""
+        counts = (profile if profile.codec == self.codec.digest else profile.recode(self.codec)).counts
+        known = self.bins.get(index)
+        self.bins[index] = narrowed(counts if known is None else counts + known)
+
     def counts(self, first: int, stop: int) -> NDArray[np.int64]:
         """int64[stop - first, B]: rows by window and bin."""
         return self.counts_at(range(first, stop))
@@ -118,24 +131,52 @@ class CategoricalHistory(ColumnHistory):
     """A categorical column.
 
     Attributes:
-        levels: by window index, rows by value; values that fell to the cap of their bucket share one level.
+        codes: a number for every value.
+        listed: by window index, codes of its values and their rows, in the narrowest types that hold them; values that
+            fell to the cap of their bucket share one level.
     """
 
-    levels: dict[int, dict[str, int]] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
+    listed: dict[int, tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]] = field(default_factory=dict)
+    _values: list[str] = field(default_factory=list)
+    _roomy: int = _ROOM
 
     def add(self, index: int, profile: CategoricalProfile) -> None:
         """Add one bucket."""
-        window = self.levels.setdefault(index, {})
-        for value, count in (*profile.counts.items(), (UNLISTED, profile.other)):
-            if count:
-                window[value] = window.get(value, 0) + count
+        self._list(index, profile)
         only = next(iter(profile.counts)) if len(profile.counts) == 1 and not profile.other else None
         self._count(index, profile, profile.missing, only)
 
     def forget(self, index: int) -> None:
         """Take one window out again."""
         super().forget(index)
-        self.levels.pop(index, None)
+        self.listed.pop(index, None)
+
+    def shed(self, before: int) -> None:
+        """Drop the distributions of older windows; and values that no other window has, once they are many."""
+        for index in [index for index in self.listed if index < before]:
+            del self.listed[index]
+        if len(self._values) < self._roomy:
+            return
+        used = {code for codes, _ in self.listed.values() for code in codes.tolist()}
+        self._roomy = 2 * len(used) + _ROOM
+        if len(self._values) >= self._roomy:
+            kept = {index: self.levels(index) for index in self.listed}
+            self.codes.clear()
+            self._values.clear()
+            self.listed = {index: self._coded(levels) for index, levels in kept.items()}
+
+    def lend(self, index: int, profile: CategoricalProfile) -> None:
+        """Put back the distribution of a bucket that was dropped."""
+        self._list(index, profile)
+
+    def levels(self, index: int) -> dict[str, int]:
+        """Rows by value of one window; empty where it has none."""
+        known = self.listed.get(index)
+        if known is None:
+            return {}
+        values = self._values
+        return {values[code]: n for code, n in zip(known[0].tolist(), known[1].tolist(), strict=True)}
 
     def counts(self, first: int, stop: int) -> list[Mapping[str, int]]:
         """Rows by value, for each window."""
@@ -143,7 +184,22 @@ class CategoricalHistory(ColumnHistory):
 
     def counts_at(self, indexes: Sequence[int]) -> list[Mapping[str, int]]:
         """Rows by value, for windows by index."""
-        return [self.levels.get(index, {}) for index in indexes]
+        return [self.levels(index) for index in indexes]
+
+    def _list(self, index: int, profile: CategoricalProfile) -> None:
+        window = self.levels(index)
+        for value, count in (*profile.counts.items(), (UNLISTED, profile.other)):
+            if count:
+                window[value] = window.get(value, 0) + count
+        self.listed[index] = self._coded(window)
+
+    def _coded(self, levels: Mapping[str, int]) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
+        for value in levels:
+            if value not in self.codes:
+                self.codes[value] = len(self._values)
+                self._values.append(value)
+        codes = np.array([self.codes[value] for value in levels], dtype=np.int64)
+        return narrowed(codes), narrowed(np.array(list(levels.values()), dtype=np.int64))
 
 
 @dataclass
@@ -254,6 +310,42 @@ class History:
             moments.forget(index)
         for counts in self.checks.values():
             counts.pop(index, None)
+
+    def shed(self, before: int, *, categories_before: int) -> None:
+        """Drop the distributions of windows before an index, which take up nearly all of the room.
+
+        How many rows they have, and what else is known of them, stays.
+
+        Args:
+            before: index, of numeric columns.
+            categories_before: index, of categorical ones.
+        """
+        for column in self.columns.values():
+            column.shed(before if isinstance(column, NumericHistory) else categories_before)
+
+    def lend(self, index: int, profiles: Iterable[BucketProfile]) -> None:
+        """Put back the distributions of a window that were dropped, from all of its buckets, until the next drop."""
+        lacking = self._lacking(index)
+        for profile in profiles:
+            parts = (("feature", profile.features), ("output", profile.outputs))
+            for key, of in (((family, name), each) for family, columns in parts for name, each in columns.items()):
+                match lacking.get(key), of:
+                    case NumericHistory() as column, NumericProfile():
+                        column.lend(index, of)
+                    case CategoricalHistory() as column, CategoricalProfile():
+                        column.lend(index, of)
+
+    def lacks(self, index: int) -> bool:
+        """Whether the distribution of some column in a window was dropped."""
+        return bool(self._lacking(index))
+
+    def _lacking(self, index: int) -> dict[ColumnKey, NumericHistory | CategoricalHistory]:
+        return {
+            key: column
+            for key, column in self.columns.items()
+            if column.rows.get(index, 0)
+            and index not in (column.bins if isinstance(column, NumericHistory) else column.listed)
+        }
 
     def add_all(self, buckets: Iterable[tuple[int, BucketProfile]]) -> "History":
         """Add many; returns itself."""

@@ -23,7 +23,11 @@ class HistorySource:
         self._identifier = identifier
 
     def cells(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """int64[K, C + 2] of windows counted from the reference's first: by cell, missing, with new values."""
+        """int64[K, C + 2] of windows counted from the reference's first: by cell, missing, with new values.
+
+        Raises:
+            LookupError: the history has dropped one of them.
+        """
         history, fitted = self._history, self._fitted
         column = history.columns[self._key]
         places = positions + self._first
@@ -36,11 +40,13 @@ class HistorySource:
             levels = column.counts_at(indexes)
             if self._identifier:
                 levels = [{PRESENT: sum(window.values())} for window in levels]
-            unlisted = [window.get(UNLISTED, 0) for window in levels]
+            unlisted = np.array([window.get(UNLISTED, 0) for window in levels], dtype=np.int64)
             result[:, :-2], result[:, -1] = fitted.cells.coarse(levels), fitted.cells.novel(levels)
             result[:, -1] -= unlisted  # "others", but no news
         carried, missing = column.rows.at(places), column.missing.at(places)
         result[:, -2] = missing if carried.all() else np.where(carried == 0, history.rows.at(places), missing)
+        if (result[:, :-2].sum(axis=1) != carried - missing).any():
+            raise LookupError(f"{self._key[1]}: windows are asked for whose distributions were dropped")
         known = positions < len(fitted.novel)
         result[known, -1] = fitted.novel[positions[known]]
         return result
@@ -84,6 +90,11 @@ class GroupTrail:
         found = self.rule.follow(trail, self._sources, start, stop, budget=budget, n_series=len(self._keys))
         for judgement in found:
             yield self._first + judgement.bucket, self._keys[judgement.column], judgement
+
+    @property
+    def end(self) -> int:
+        """Index of the window after the last one that is summed."""
+        return self._first + self._trail.end
 
     def wants(self, start: int, stop: int) -> set[int]:
         """Indexes of the windows that must be in the history to judge those from `start` to `stop`."""

@@ -13,7 +13,7 @@ from driftwatch.service.judging import reference_period, spec_of
 from driftwatch.storage import monitor, profile, reference, registration, run
 from driftwatch.storage.registration import ModelRow
 
-__all__ = ["MONITOR", "Agenda", "insert_revisions", "insert_windows", "read_agenda"]
+__all__ = ["AT_A_TIME", "MONITOR", "Agenda", "insert_revisions", "insert_windows", "read_agenda"]
 
 MONITOR = "drift"
 """The name of the monitor that every model has."""
@@ -24,7 +24,8 @@ _REVISED_WINDOWS = 48
 _REVISED_AFTER = HOUR
 _QUIET = 5 * MINUTE
 _NEW_ROWS = 0.01
-_AT_A_TIME = 500
+AT_A_TIME = 500
+"""Windows that are scheduled in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def read_agenda(conn: Connection, model: ModelRow, *, now: int) -> Agenda | None
     if declared is None and known is not None and known.source != _DECLARED and known.start is not None:
         period = (known.start, known.end or known.start)
     else:
-        first = profile.first_bucket(conn, model.id)
+        first = None if declared is not None else profile.first_bucket(conn, model.id)
         period = reference_period(spec, watermark if first is None else first)
     alignment = Alignment.of(spec)
     drift = monitor.find_monitor(conn, model.id, MONITOR)
@@ -119,7 +120,7 @@ def insert_windows(conn: Connection, agenda: Agenda, *, now: int) -> int:
         return 0
     if not current.known_reference:
         _record_reference(conn, current, now=now)
-    windows = current.windows(now=now, limit=_AT_A_TIME)
+    windows = current.windows(now=now, limit=AT_A_TIME)
     if not windows:
         return 0
     counts = _data_versions(conn, current, windows[0].start, windows[-1].end)

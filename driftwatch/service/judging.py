@@ -1,29 +1,32 @@
 """One model's history and fitted reference, kept in the worker between ticks, so that a tick reads what is new only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from sqlalchemy import Connection
 
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.instant import DAY
+from driftwatch.drift.rule import REMEMBERED
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import DriftBaseline, WindowResult
-from driftwatch.monitors.history import CategoricalHistory, History, NumericHistory
+from driftwatch.monitors.history import ColumnKey, History
 from driftwatch.monitors.short import RECENT
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
+from driftwatch.monitors.trailing import GroupTrail
 from driftwatch.profiles.bucket import BucketProfile
-from driftwatch.profiles.codec import NumericCodec
-from driftwatch.queries import format as written
 from driftwatch.service.binning import read_binnings
+from driftwatch.service.change import Totals, change_of, totals_of
 from driftwatch.storage import profile, registration
+from driftwatch.storage.profile import BucketRow
 from driftwatch.storage.registration import ModelRow
 
 __all__ = ["LEARNING", "ModelJudge", "reference_period", "spec_of"]
 
 LEARNING = 14 * DAY
 """The reference of a model that declares none: its first fourteen days."""
+
+_MONTH_DAYS = 28  # of categories: how far back their absence is looked for
 
 
 def spec_of(model: ModelRow) -> ModelSpec:
@@ -67,37 +70,42 @@ class ModelJudge:
     versions: dict[int, int] = field(default_factory=dict)
     _history: History | None = None
     _baseline: DriftBaseline | None = None
+    _trails: tuple[GroupTrail, ...] | None = None
+    _kept_from: int | None = None
+    _usual: dict[ColumnKey, Totals] = field(default_factory=dict)
 
     @property
     def alignment(self) -> Alignment:
         """Where the model's windows lie."""
         return Alignment.of(self.spec)
 
-    def read(self, conn: Connection, until: int) -> None:
+    def read(self, conn: Connection, until: int, windows: Sequence[int] = ()) -> None:
         """Bring the history up to date: every bucket from the reference's start to `until` that has changed.
 
-        Late rows in the reference fit it anew.
+        Late rows in the reference fit it anew. Once it is fitted, distributions older than a few days are dropped, and
+        of `windows`, the starts that are judged next, those that leave the longer windows are read again.
         """
         history = self._history
         if history is None or self._codecs_grew(conn, history):
-            binnings = read_binnings(conn, self.model.id)
-            history = self._history = History.of(
-                self.spec, binnings.codecs, self.reference, recent=RECENT, frames=binnings.frames.moments
-            )
-            self.versions.clear()
+            history = self._start_over(conn)
         version_ids = [version.id for version in registration.list_versions(conn, self.model.id)]
-        fresh: dict[int, int] = {}
-        for bucket in profile.count_buckets(conn, version_ids, self.reference[0], until):
-            index = history.windows.index(bucket.bucket_at)
-            fresh[index] = fresh.get(index, 0) + bucket.data_version
-        changed = sorted(index for index, count in fresh.items() if self.versions.get(index) != count)
-        whole = {history.alignment.index(history.windows.start(index)) for index in changed}
-        for first, stop in _spans(sorted(whole)):
+        changed = self._changed(conn, history, version_ids, until)
+        whole = sorted({history.alignment.index(history.windows.start(index)) for index in changed})
+        if changed and self._kept_from is not None and self._is_late(history, changed):
+            history = self._start_over(conn)  # what it takes to fit again was dropped
+            changed = self._changed(conn, history, version_ids, until)
+            whole = sorted({history.alignment.index(history.windows.start(index)) for index in changed})
+        for first, stop in _spans(whole):
             self._replace(conn, history, version_ids, first, stop)
-        reference_stop = history.windows.index(self.reference[1])
-        if changed and changed[0] < reference_stop:
-            self._baseline = None
+        if changed and changed[0] < history.windows.index(self.reference[1]):
+            self._baseline, self._trails = None, None
             history.frames = read_binnings(conn, self.model.id).frames.moments
+        if self._trails is not None:
+            revised = [trail.revise(whole) for trail in self._trails]
+            if not all(revised):
+                self._trails = None
+            self._shed(history)
+            self._lend(conn, history, version_ids, windows)
 
     def judge(self, windows: Sequence[int]) -> list[WindowResult]:
         """The verdicts of windows that :meth:`read` has reached, ascending starts in microseconds UTC.
@@ -109,7 +117,64 @@ class ModelJudge:
             raise RuntimeError("read() comes before judge()")
         if self._baseline is None:
             self._baseline = DriftBaseline.fit(self._history, self.spec, self.reference)
-        return self._baseline.judge(self._history, windows)
+            self._usual = {key: totals_of(self._history.columns[key], *self._span) for key in self._baseline.names}
+        if self._trails is None:
+            self._trails = self._baseline.trails(self._history, windows[0])
+        return self._baseline.judge(self._history, windows, trails=self._trails)
+
+    @property
+    def n_columns(self) -> int:
+        """Columns that are held; what a judge takes up is in proportion."""
+        return len(self._history.columns) if self._history is not None else 0
+
+    @property
+    def _span(self) -> tuple[int, int]:
+        return (self._baseline.first, self._baseline.stop) if self._baseline is not None else (0, 0)
+
+    def _start_over(self, conn: Connection) -> History:
+        binnings = read_binnings(conn, self.model.id)
+        self._history = History.of(
+            self.spec, binnings.codecs, self.reference, recent=RECENT, frames=binnings.frames.moments
+        )
+        self._baseline, self._trails, self._kept_from = None, None, None
+        self.versions.clear()
+        return self._history
+
+    def _changed(self, conn: Connection, history: History, version_ids: Sequence[int], until: int) -> list[int]:
+        """Windows that have other rows in the store than in the history, ascending."""
+        fresh: dict[int, int] = {}
+        for bucket in profile.count_buckets(conn, version_ids, self.reference[0], until):
+            index = history.windows.index(bucket.bucket_at)
+            fresh[index] = fresh.get(index, 0) + bucket.data_version
+        return sorted(index for index, count in fresh.items() if self.versions.get(index) != count)
+
+    def _is_late(self, history: History, changed: Sequence[int]) -> bool:
+        """Whether a window has changed of which the trails cannot be put right."""
+        oldest = history.alignment.index(history.windows.start(changed[0]))
+        return self._kept_from is not None and oldest < self._kept_from
+
+    def _shed(self, history: History) -> None:
+        """Drop the distributions that no trail may have to put right."""
+        ends = [trail.end for trail in self._trails or ()]
+        if ends:
+            month = _MONTH_DAYS * history.alignment.per_day
+            self._kept_from = min(ends) - REMEMBERED
+            history.shed(self._kept_from, categories_before=min(ends) - max(month, REMEMBERED))
+
+    def _lend(self, conn: Connection, history: History, version_ids: Sequence[int], windows: Sequence[int]) -> None:
+        """Read again what was dropped and is needed once more."""
+        hours = sorted({history.alignment.index(start) for start in windows})
+        if not hours:
+            return
+        start = hours[0] if history.short is None else hours[0] - 1  # the hour that was over before the first of them
+        wanted: set[int] = set().union(*(trail.wants(start, hours[-1] + 1) for trail in self._trails or ()))
+        for first, stop in _spans(sorted(index for index in wanted if history.lacks(index))):
+            found: dict[int, list[BucketProfile]] = {}
+            for bucket in self._buckets(conn, history, version_ids, first, stop):
+                profiles = found.setdefault(history.alignment.index(bucket.bucket_at), [])
+                profiles += map(BucketProfile.from_bytes, bucket.payloads)
+            for index, profiles in found.items():
+                history.lend(index, profiles)
 
     @property
     def reference_rows(self) -> int:
@@ -127,38 +192,33 @@ class ModelJudge:
             return ""
         key = next((key for key, name in baseline.names.items() if name == finding.column), None)
         column = history.columns.get(key) if key is not None else None
+        if key is None or column is None or key in baseline.identifiers:
+            return ""
         stop = history.alignment.index(finding.window_end - 1) + 1
-        scale = int(finding.details.get("scale_buckets", 1)) * self.alignment.width // history.alignment.width
-        spans = ((baseline.first, baseline.stop), (max(baseline.first, stop - max(scale, 1)), stop))
-        if isinstance(column, NumericHistory):
-            before, now = (_median(column, *span) for span in spans)
-            if before is None or now is None or before == now:
-                return ""
-            return f"median {written.number(before)} → {written.number(now)}"
-        if isinstance(column, CategoricalHistory) and key not in baseline.identifiers:
-            return _moved_most(column, *spans, is_private=finding.column in self.spec.pii)
-        return ""
-
-    def _codecs(self, conn: Connection) -> Mapping[str, NumericCodec]:
-        return read_binnings(conn, self.model.id).codecs
+        scale = int(finding.details.get("scale_buckets", 1))
+        first = max(baseline.first, stop - scale, self._kept_from or 0)  # of what is still at hand
+        now = totals_of(column, first, stop)
+        return change_of(column, self._usual[key], now, is_private=finding.column in self.spec.pii)
 
     def _codecs_grew(self, conn: Connection, history: History) -> bool:
         """Whether a column that could not be read for want of a codec has one now."""
         waiting = {key[1] for key, why in history.faults.items() if "codec" in why}
-        return bool(waiting) and not waiting.isdisjoint(self._codecs(conn))
+        return bool(waiting) and not waiting.isdisjoint(read_binnings(conn, self.model.id).codecs)
 
     def _replace(self, conn: Connection, history: History, version_ids: Sequence[int], first: int, stop: int) -> None:
+        for bucket in self._buckets(conn, history, version_ids, first, stop):
+            for payload in bucket.payloads:
+                history.add(bucket.bucket_at, BucketProfile.from_bytes(payload))
+            index = history.windows.index(bucket.bucket_at)
+            self.versions[index] = self.versions.get(index, 0) + bucket.data_version
+
+    @staticmethod
+    def _buckets(
+        conn: Connection, history: History, version_ids: Sequence[int], first: int, stop: int
+    ) -> Iterator[BucketRow]:
         bounds = (history.alignment.start(first), history.alignment.start(stop))
-        for index in range(first, stop):
-            history.forget(index)
-        for index in range(*map(history.windows.index, bounds)):
-            self.versions.pop(index, None)
         for version_id in version_ids:
-            for bucket in profile.read_buckets(conn, version_id, *bounds):
-                for payload in bucket.payloads:
-                    history.add(bucket.bucket_at, BucketProfile.from_bytes(payload))
-                index = history.windows.index(bucket.bucket_at)
-                self.versions[index] = self.versions.get(index, 0) + bucket.data_version
+            yield from profile.read_buckets(conn, version_id, *bounds)
 
 
 def _spans(indexes: Sequence[int]) -> list[tuple[int, int]]:
@@ -174,33 +234,3 @@ def _spans(indexes: Sequence[int]) -> list[tuple[int, int]]:
         else:
             spans.append((index, index + 1))
     return spans
-
-
-def _median(column: NumericHistory, first: int, stop: int) -> float | None:
-    """The upper edge of the bin that holds the median: within one bin of it, exact for a value with its own bin."""
-    counts = column.counts(first, stop).sum(axis=0)
-    total = int(counts.sum())
-    if not total:
-        return None
-    place = int(np.searchsorted(np.cumsum(counts), (total + 1) // 2))
-    return float(column.codec.edges[min(place, len(column.codec.edges) - 1)])
-
-
-def _moved_most(
-    column: CategoricalHistory, reference: tuple[int, int], current: tuple[int, int], *, is_private: bool
-) -> str:
-    before, now = (_shares(column, *span) for span in (reference, current))
-    if not before or not now:
-        return ""
-    level = max(sorted(before.keys() | now.keys()), key=lambda each: abs(now.get(each, 0.0) - before.get(each, 0.0)))
-    name = "one value" if is_private else f"“{level[:40]}”"
-    return f"{name} {written.share(before.get(level, 0.0))} → {written.share(now.get(level, 0.0))}"
-
-
-def _shares(column: CategoricalHistory, first: int, stop: int) -> Mapping[str, float]:
-    counts: dict[str, int] = {}
-    for index in range(first, stop):
-        for level, rows in column.levels.get(index, {}).items():
-            counts[level] = counts.get(level, 0) + rows
-    total = sum(counts.values())
-    return {level: rows / total for level, rows in counts.items()} if total else {}

@@ -17,20 +17,26 @@ from driftwatch.domain.instant import MINUTE
 from driftwatch.domain.signal import RunStatus
 from driftwatch.errors import DriftwatchError, StoreError
 from driftwatch.monitors.baseline import WindowResult
-from driftwatch.service.agenda import Agenda, insert_revisions, insert_windows, read_agenda
+from driftwatch.service.agenda import AT_A_TIME, Agenda, insert_revisions, insert_windows, read_agenda
+from driftwatch.service.beside import Beside
 from driftwatch.service.effect import Failure, LostClaimError, write_effects, write_failures
 from driftwatch.service.judging import ModelJudge
+from driftwatch.service.threshold_monitor import settle_estimates
 from driftwatch.storage import heartbeat, monitor, registration, run
 from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.run import RunRow
 from driftwatch.storage.store import Store
 
-__all__ = ["TickReport", "Ticker", "new_owner"]
+__all__ = ["COLUMNS_HELD", "TickReport", "Ticker", "new_owner"]
 
 _LOG = logging.getLogger(__name__)
 
 _LEASE_SECONDS = 60.0
 _SPAN = 500
+
+COLUMNS_HELD = 50_000
+"""Columns, over all models, that a worker keeps in memory."""
+
 _WINDOWS_A_TRANSACTION = 24
 _ATTEMPTS = 5
 _BEAT_SECONDS = 10.0
@@ -72,16 +78,26 @@ class Ticker:
         public_url: the dashboard's address, for the links in messages.
         owner: this worker's name; made up if left out.
         lease_seconds: how long after its death another worker goes on; it is extended while this one lives.
+        columns_held: columns whose history is kept in memory between rounds, over all models; those of the models
+            judged longest ago are let go, and read again when their turn comes.
     """
 
     def __init__(
-        self, store: Store, *, public_url: str, owner: str | None = None, lease_seconds: float = _LEASE_SECONDS
+        self,
+        store: Store,
+        *,
+        public_url: str,
+        owner: str | None = None,
+        lease_seconds: float = _LEASE_SECONDS,
+        columns_held: int = COLUMNS_HELD,
     ) -> None:
         self._store = store
         self._public_url = public_url
         self._owner = owner or new_owner()
         self._lease_seconds = lease_seconds
+        self._columns_held = columns_held
         self._judges: dict[int, ModelJudge] = {}
+        self._besides: dict[int, Beside] = {}
         self._revised_at: dict[int, int] = {}
         self._beat_at = -_BEAT_SECONDS
 
@@ -124,9 +140,9 @@ class Ticker:
         while agenda is not None and agenda.has_due:
             with self._store.begin() as conn:
                 made = insert_windows(conn, agenda, now=self._store.now(conn))
-            if not made:
-                break
             report.scheduled += made
+            if made < AT_A_TIME:
+                break
             agenda = self._agenda(model, now=now)
         if agenda is not None and now - self._revised_at.get(model.id, 0) >= MINUTE:
             self._revised_at[model.id] = now
@@ -174,7 +190,7 @@ class Ticker:
         try:
             with self._store.read() as conn:
                 judge = self._judge_of(read_agenda(conn, model, now=now))
-                judge.read(conn, span[-1].window_end)
+                judge.read(conn, span[-1].window_end, [row.window_start for row in span])
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - as above; the runs end in error, where everybody sees them
@@ -184,15 +200,42 @@ class Ticker:
                 write_failures(conn, span, failure, owner=self._owner, now=self._store.now(conn))
             report.failed += len(span)
             return
-        self._write(report, judge, _verdicts(judge, span))
+        self._write(report, judge, self._with_beside(judge, _verdicts(judge, span)))
 
     def _judge_of(self, agenda: Agenda | None) -> ModelJudge:
         if agenda is None:
             raise LookupError("the model has no rows any more")
-        judge = self._judges.get(agenda.model.id)
+        judge = self._judges.pop(agenda.model.id, None)
         if judge is None or (judge.spec, judge.reference) != (agenda.spec, agenda.reference):
-            judge = self._judges[agenda.model.id] = ModelJudge(agenda.model, agenda.spec, agenda.reference)
+            judge = ModelJudge(agenda.model, agenda.spec, agenda.reference)
+        self._judges[agenda.model.id] = judge  # the one used last stands last
+        self._let_go()
         return judge
+
+    def _let_go(self) -> None:
+        """Forget the judges that were used longest ago, when more columns are held than there is room for."""
+        held = sum(judge.n_columns for judge in self._judges.values())
+        for model_id in list(self._judges)[:-1]:
+            if held <= self._columns_held:
+                break
+            held -= self._judges.pop(model_id).n_columns
+
+    def _with_beside(self, judge: ModelJudge, verdicts: Sequence[_Verdict]) -> Sequence[_Verdict]:
+        """The verdicts with skew and fixed thresholds; a fault of these stops no verdict of the rule."""
+        beside = self._besides.get(judge.model.id)
+        if beside is None or (beside.spec, beside.reference) != (judge.spec, judge.reference):
+            beside = self._besides[judge.model.id] = Beside(judge.model.id, judge.spec, judge.reference)
+        try:
+            with self._store.read() as conn:
+                told = beside.add(conn, [verdict for _, verdict in verdicts if isinstance(verdict, WindowResult)])
+            settle_estimates(self._store, judge.model)
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - as above
+            _LOG.exception("what is judged beside the rule failed for model %s", _name(judge.model))
+            return verdicts
+        by_start = {result.window_start: result for result in told}
+        return [(row, by_start.get(row.window_start, verdict)) for row, verdict in verdicts]
 
     def _write(self, report: TickReport, judge: ModelJudge, verdicts: Sequence[_Verdict]) -> None:
         for first in range(0, len(verdicts), _WINDOWS_A_TRANSACTION):

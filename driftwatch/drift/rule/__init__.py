@@ -6,11 +6,12 @@ from driftwatch.drift.rule.judge import FittedRule, fit
 from driftwatch.drift.rule.judgement import Judgement
 from driftwatch.drift.rule.ladder import Ladder
 from driftwatch.drift.rule.series import Series, categorical_series, numeric_series
-from driftwatch.drift.rule.stack import ColumnSource
+from driftwatch.drift.rule.stack import REMEMBERED, ColumnSource
 from driftwatch.drift.rule.trail import Trail
 from driftwatch.drift.rule.width import narrowed
 
 __all__ = [
+    "REMEMBERED",
     "Calendar",
     "CategoryCells",
     "ColumnSource",

@@ -13,7 +13,7 @@ from driftwatch.drift.rule.fitting import ModelFit
 from driftwatch.drift.rule.lanes import LaneFit, Lanes
 from driftwatch.drift.rule.width import narrowed
 
-__all__ = ["ColumnSource", "Snapshots", "Spans", "Stack"]
+__all__ = ["REMEMBERED", "ColumnSource", "Snapshots", "Spans", "Stack"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -21,7 +21,8 @@ Bools: TypeAlias = NDArray[np.bool_]
 
 _CHUNK = 168
 _SETTLED_DAYS = 28
-_REMEMBERED = 96
+REMEMBERED = 96
+"""Buckets of which is kept what was added of them, so that late rows can be put right."""
 
 
 class ColumnSource(Protocol):
@@ -287,6 +288,8 @@ class Stack:
         """int64[K, F, C + 2]; nothing before the axis."""
         result = np.zeros((len(positions), len(self.names), self._width + 2), np.int64)
         known = np.flatnonzero(positions >= 0)
+        if not len(known):
+            return result
         for place, (name, column) in enumerate(zip(self.names, self._columns, strict=True)):
             cells = sources[name].cells(positions[known])
             result[known, place, : column.n_cells] = cells[:, :-2]
@@ -301,7 +304,7 @@ class Stack:
     def _remember(self, positions: Ints, cells: Ints) -> None:
         for position, of in zip(positions.tolist(), cells, strict=True):
             self._remembered[position] = narrowed(of)
-        for old in sorted(self._remembered)[: max(0, len(self._remembered) - _REMEMBERED)]:
+        for old in sorted(self._remembered)[: max(0, len(self._remembered) - REMEMBERED)]:
             del self._remembered[old]
 
 

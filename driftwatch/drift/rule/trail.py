@@ -80,7 +80,7 @@ class Trail:
 
     def wants(self, start: int, stop: int) -> set[int]:
         """Positions whose buckets must be at hand to judge [start, stop): what enters the windows, and what leaves."""
-        low, high = min(start, self.end), max(stop, min(start, self.end))
+        low, high = min(start, self.end), max(stop, self.end)
         leaving = {place - length for place in range(low, high) for length in self._lengths}
         return {place for place in leaving | set(range(low, high)) if place >= 0}
 
