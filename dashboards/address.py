@@ -17,6 +17,7 @@ __all__ = [
     "FLEET",
     "INCIDENTS",
     "MODEL",
+    "QUALITY",
     "choose_filter",
     "choose_one",
     "choose_span",
@@ -29,6 +30,7 @@ FLEET = "views/fleet.py"
 MODEL = "views/model.py"
 FEATURE = "views/feature.py"
 INCIDENTS = "views/incidents.py"
+QUALITY = "views/quality.py"
 
 _SPAN_LABELS = {"24h": "24 h", "7d": "7 d", "30d": "30 d", "90d": "90 d"}
 _WIDTH = 168  # two controls fit beside each other on a phone

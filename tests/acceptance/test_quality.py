@@ -5,79 +5,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from acceptance.quality_world import A_DAY, DAYS, SPEC, START, columns_of, fill
 from ingesting import frame_of, profiles_of, send
 
-from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_iso
+from driftwatch.domain.instant import DAY, HOUR, MINUTE
 from driftwatch.domain.notification import Message
 from driftwatch.errors import SpecError
 from driftwatch.monitors.spec import parse_model_spec
-from driftwatch.notifiers.receiver import parse_receiver
 from driftwatch.profiles.check import CheckCounts
 from driftwatch.quality.intake import LATE, REPEATED, kind_key
 from driftwatch.service.backtest import BacktestReport, backtest
 from driftwatch.service.comparison import Comparison, compare
-from driftwatch.service.tick import Ticker
-from driftwatch.storage import incident, notification, receiver, registration, run
+from driftwatch.storage import incident, notification, registration, run
 from driftwatch.storage.store import Store
-
-START = from_iso("2024-01-01")
-DAYS = 4
-A_DAY = 24 * 40
-SPEC: dict[str, Any] = {
-    "model": "flights",
-    "columns": {"timestamp": "ts", "id": "id", "prediction": "y"},
-    "features": {"numeric": ["temp"], "categorical": ["carrier"]},
-    "task": "binary",
-    "clock": "replay",
-    "reference": {"start": "2024-01-01", "end": "2024-01-04"},
-    "constraints": [
-        {"column": "temp", "between": [-60, 60], "not_null": True},
-        {"column": "carrier", "in": ["AA", "WN"]},
-        {"column": "y", "in": [0, 1]},
-        {"column": "region", "regex": "[a-z]+"},
-        {"column": "id", "unique": True},
-    ],
-}
-
-
-def columns(day: int, *, broken: bool) -> dict[str, list[Any]]:
-    """Forty rows an hour; from noon of a broken day on temperatures are absurd and a carrier is new."""
-    rng = np.random.default_rng(day)
-    afternoon = np.arange(A_DAY) >= A_DAY // 2 if broken else np.zeros(A_DAY, dtype=bool)
-    carrier = rng.choice(["AA", "WN"], A_DAY)
-    carrier[np.flatnonzero(afternoon)[::5]] = "XX"
-    return {
-        "temp": np.where(afternoon, 999.0, rng.normal(10, 5, A_DAY)).tolist(),
-        "carrier": carrier.tolist(),
-        "region": ["north"] * A_DAY,
-        "y": rng.integers(0, 2, A_DAY).tolist(),
-        "at": [START + day * DAY + place * 90_000_000 for place in range(A_DAY)],
-        "id": [f"{day}-{place}" for place in range(A_DAY)],
-    }
-
-
-def service(store: Store, spec: dict[str, Any]) -> None:
-    with store.begin() as conn:
-        registration.set_spec(conn, registration.ensure_model(conn, "production", "flights", at=0), spec, at=0)
-        ops = parse_receiver({"kind": "receiver", "name": "ops", "type": "slack", "webhook_url": "env:OPS"})
-        receiver.put_receiver(conn, ops.name, ops.type, ops.to_dict(), at=0)
-    for day in range(DAYS):
-        made = columns(day, broken=day == DAYS - 1)
-        frame = frame_of(
-            f"day-{day}",
-            n=A_DAY,
-            at=made["at"],
-            ids=made["id"],
-            features={name: made[name] for name in ("temp", "carrier")},
-            prediction=made["y"],
-            tags={"region": made["region"]},
-        )
-        send(store, frame, content=bytes(32), now=START + 10 * DAY)
-    Ticker(store, public_url="http://127.0.0.1:8301").tick()
 
 
 def replayed(**changes: Any) -> BacktestReport:
-    days = [pd.DataFrame(columns(day, broken=day == DAYS - 1)) for day in range(DAYS)]
+    days = [pd.DataFrame(columns_of(day, broken=day == DAYS - 1)) for day in range(DAYS)]
     log = pd.concat(days, ignore_index=True)
     log["ts"] = pd.to_datetime(log.pop("at"), unit="us", utc=True)
     return backtest(log, SPEC | changes)
@@ -107,7 +51,7 @@ def test_a_log_that_breaks_constraints_is_told_so_window_by_window() -> None:
 
 
 def test_rows_that_come_in_are_held_to_the_same(store: Store) -> None:
-    service(store, SPEC)
+    fill(store, SPEC)
     with store.read() as conn:
         model = registration.find_model(conn, "production", "flights")
         assert model is not None
@@ -132,7 +76,7 @@ def test_rows_that_come_in_are_held_to_the_same(store: Store) -> None:
 
 
 def test_a_private_columns_values_are_in_no_message_and_no_profile(store: Store) -> None:
-    service(store, {**SPEC, "pii": ["carrier", "temp"]})
+    fill(store, {**SPEC, "pii": ["carrier", "temp"]})
     for profile in profiles_of(store).values():
         assert not any(counts.examples for key, counts in profile.checks.items() if "carrier" in key or "temp" in key)
     with store.read() as conn:
@@ -168,7 +112,7 @@ def test_a_batch_of_nothing_but_repeats_is_counted_without_a_row(store: Store) -
 
 
 def test_repeated_ids_of_a_log_are_a_finding() -> None:
-    days = [pd.DataFrame(columns(day, broken=False)) for day in range(DAYS)]
+    days = [pd.DataFrame(columns_of(day, broken=False)) for day in range(DAYS)]
     log = pd.concat([*days, days[-1].iloc[: A_DAY // 2]], ignore_index=True)
     log["ts"] = pd.to_datetime(log.pop("at"), unit="us", utc=True)
     report = backtest(log, SPEC)
