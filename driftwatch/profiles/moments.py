@@ -267,7 +267,7 @@ def profile_moments_by_group(
         values: float64[n, d].
         starts: ascending; the last group ends with the rows.
     """
-    stops = [*list(starts)[1:], len(values)]
+    stops = [*list(starts)[1:], len(values)][: len(starts)]
     profiles = []
     for start, stop in zip(starts, stops, strict=True):
         n, sums = 0, np.zeros(sums_of(frame.dimensions), dtype=np.int64)
