@@ -16,6 +16,8 @@ _COMMANDS: tuple[str, ...] = (
     "serve",
     "compare",
     "backtest",
+    "explain",
+    "stream",
     "report",
     "apply",
     "incident",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from driftwatch.service.second_opinion import ColumnOpinion, SecondOpinion
     from driftwatch.storage.store import Store
 
-__all__ = ["register"]
+__all__ = ["find_known_model", "read_period", "register"]
 
 _HELP = """Write the Evidently report of a period against the model's reference, and show both verdicts per column.
 
@@ -58,8 +58,8 @@ def register(app: typer.Typer) -> None:
             raise UserError("say which report: driftwatch report MODEL --evidently")
         settings = dict(os.environ) if store is None else {**os.environ, "DRIFTWATCH_STORE": store}
         with Store.open(Settings.from_environment(settings).store_url) as opened:
-            known = _find(opened, model, environment)
-            first, last = _period(known, start, end)
+            known = find_known_model(opened, model, environment)
+            first, last = read_period(known, start, end)
             python = python or os.environ.get(INTERPRETER_VARIABLE)
             opinion = second_opinion(opened, known, first, last, python=python)
         files = _write(opinion, output)
@@ -69,7 +69,12 @@ def register(app: typer.Typer) -> None:
             _show(opinion, files)
 
 
-def _find(store: "Store", name: str, environment: str) -> "KnownModel":
+def find_known_model(store: "Store", name: str, environment: str) -> "KnownModel":
+    """The model of that name.
+
+    Raises:
+        NotFoundError: there is none; the message names the nearest.
+    """
     from driftwatch.errors import NotFoundError
     from driftwatch.monitors.reading import nearest
     from driftwatch.queries.catalogue import find_model, list_models
@@ -83,8 +88,14 @@ def _find(store: "Store", name: str, environment: str) -> "KnownModel":
     return found
 
 
-def _period(model: "KnownModel", start: str | None, end: str | None) -> tuple[int, int]:
-    """Naive times are in the model's time zone, as everywhere in its declaration."""
+def read_period(model: "KnownModel", start: str | None, end: str | None) -> tuple[int, int]:
+    """``(start, end)``, microseconds UTC, of two options; the last 7 days of rows where they are left out.
+
+    Naive times are in the model's time zone, as everywhere in its declaration.
+
+    Raises:
+        UserError: the start is not before the end.
+    """
     from driftwatch.domain.instant import DAY, bucket_start
     from driftwatch.errors import UserError
     from driftwatch.monitors.reading import read_instant

@@ -20,6 +20,7 @@ LEAST_FIT = 0.2
 _ROWS = 8192
 _PLAYERS = 12  # features with a part of their own; the others have one together
 _SURE = 3.0  # standard errors
+_LEAST_DRIFT = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +106,20 @@ class Movement:
         """One or two sentences for people."""
         movers = [each for each in self.features if each.moves][:3]
         observed = "" if self.observed is None else f" by {self.observed:+.4g} on average"
+        leading = [each for each in self.features if each.weighted > 0 and each.drift >= _LEAST_DRIFT][:3]
         parts = []
         if movers:
             named = ", ".join(f"{each.feature} ({each.contribution:+.4g})" for each in movers)
             parts.append(f"{self.target} moved{observed}; its features account for {self.explained:+.4g}: {named}")
         elif self.explained is not None:
             parts.append(f"{self.target} moved{observed}; no feature moves it")
-        elif any(each.weighted > 0 for each in self.features):
-            leading = [each for each in self.features if each.weighted > 0][:3]
+        elif leading:
             named = ", ".join(each.feature for each in leading)
             weight = "drift × importance" if self.importance_source != "none" else "drift alone"
-            parts.append(f"by {weight} the leading features are {named}")
+            are = "feature is" if len(leading) == 1 else "features are"
+            parts.append(f"{self.target} moved{observed}; by {weight} the leading {are} {named}")
         else:
-            parts.append("no feature drifted")
+            parts.append(f"{self.target} moved{observed}; no feature drifted" if observed else "no feature drifted")
         if self.is_unexplained:
             parts.append("most of it is not in the features: look for a new version, or a cause that is not logged")
         return "; ".join(parts)

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from driftwatch.domain.finding import Finding
-from driftwatch.domain.instant import to_iso
+from driftwatch.domain.incident import Incident
+from driftwatch.domain.instant import DAY, to_iso
 from driftwatch.errors import DataError, NotFoundError
 from driftwatch.explanation.explanation import Evidence, Explanation, explain
 from driftwatch.integrations.tabular import read_table
+from driftwatch.monitors.reading import nearest
 from driftwatch.monitors.spec import ATTRIBUTION, ModelSpec
 from driftwatch.profiles.bucket import CategoricalColumn, Column
 from driftwatch.profiles.rows import Rows
@@ -33,6 +34,7 @@ MOST_ROWS = 100_000
 
 _INCIDENT_COLUMNS = 3
 _STORED_FEATURES = 20
+_FEWEST_SAME_HOURS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def explain_files(
         limit: the most rows a side.
 
     Raises:
-        DataError: a side cannot be read, or has no rows.
+        DataError: a side cannot be read, or has no rows; or there is no such column.
         SpecError: the specification names columns that are not there.
     """
     tables = [read_table(side) for side in (reference, current)]
@@ -98,6 +100,7 @@ def explain_files(
     importance = spec.importance if spec is not None else {}
     private = spec.pii if spec is not None else ()
     wanted = _roles_of(columns, spec)
+    _check_columns(wanted, sides)
     return explain(sides[0], sides[1], columns=wanted, importance=importance, private=private, seed=seed)
 
 
@@ -114,7 +117,7 @@ def explain_period(
     """Explain how the rows of [start, end) differ from the model's reference.
 
     Raises:
-        DataError: the model has no reference yet, or a side has no rows with features.
+        DataError: the model has no reference yet, or a side has no rows with features; or there is no such column.
     """
     return _explain(store, model, (start, end), columns, seed=seed, limit=limit)
 
@@ -122,7 +125,7 @@ def explain_period(
 def explain_incident(
     store: Store, incident_id: str, *, columns: Sequence[str] = (), seed: int = 0, limit: int = MOST_ROWS
 ) -> PeriodExplanation:
-    """Explain an incident: the window of its largest finding, and its leading columns; the answer is kept with it.
+    """Explain an incident: the time of its alarms, and its leading columns; the answer is kept with it.
 
     Raises:
         NotFoundError: there is no such incident.
@@ -135,10 +138,8 @@ def explain_incident(
         model = find_model(conn, incident.model, incident.environment)
     if model is None:
         raise NotFoundError(f"the model {incident.model!r} of incident {incident_id!r} is not in this store")
-    peak = incident.alerts[0].peak
-    named = tuple(columns) or incident.columns[:_INCIDENT_COLUMNS]
-    found = _explain(store, model, _window(peak), named, seed=seed, limit=limit)
-    found = replace(found, incident=incident_id)
+    named = tuple(columns) or _named(incident)
+    found = _explain(store, model, _window(incident), named, seed=seed, limit=limit, incident=incident_id)
     with store.begin() as conn:
         stored.put_explanation(
             conn, model.id, incident.since, incident.last_alarm_at, found.to_dict(most=_STORED_FEATURES)
@@ -146,14 +147,26 @@ def explain_incident(
     return found
 
 
-def _window(finding: Finding) -> tuple[int, int]:
-    """The rows that the finding was made of: as many windows as its scale."""
-    scale = int(finding.details.get("scale_buckets", 1))
-    return finding.window_end - scale * (finding.window_end - finding.window_start), finding.window_end
+def _window(incident: Incident) -> tuple[int, int]:
+    """From the first alarm to the last, and back to where the rows of the largest finding begin."""
+    peak = incident.alerts[0].peak
+    scale = int(peak.details.get("scale_buckets", 1))
+    return min(incident.since, peak.window_end - scale * (peak.window_end - peak.window_start)), incident.last_alarm_at
+
+
+def _named(incident: Incident) -> tuple[str, ...]:
+    return incident.columns[:_INCIDENT_COLUMNS]
 
 
 def _explain(
-    store: Store, model: KnownModel, period: tuple[int, int], columns: Sequence[str], *, seed: int, limit: int
+    store: Store,
+    model: KnownModel,
+    period: tuple[int, int],
+    columns: Sequence[str],
+    *,
+    seed: int,
+    limit: int,
+    incident: str | None = None,
 ) -> PeriodExplanation:
     with store.read() as conn:
         row = registration.find_model(conn, model.environment, model.name)
@@ -164,22 +177,35 @@ def _explain(
         raise DataError(f"model {model.name!r} has no rows yet: there is nothing to explain")
     exclude = [(each.start, each.end) for each in model.spec.left_out]
     bounds = (reference.start, reference.end)
-    before = read_rows(store, row, *bounds, limit=limit, seed=seed, exclude=exclude)
+    before = _same_hours(read_rows(store, row, *bounds, limit=limit, seed=seed, exclude=exclude), period)
     now = read_rows(store, row, *period, limit=limit, seed=seed)
     for side, sampled, (start, end) in (("reference", before, bounds), ("period", now, period)):
         if not len(sampled.rows):
             told = f" ({sampled.without_features:,} rows without features)" if sampled.without_features else ""
             raise DataError(f"the store holds no features of the {side} {to_iso(start)} to {to_iso(end)}{told}")
+    sides = [_from_store(side, model.spec) for side in (before, now)]
+    wanted = _roles_of(columns, model.spec)
+    if incident is None:
+        _check_columns(wanted, sides)
     explanation = explain(
-        _from_store(before, model.spec),
-        _from_store(now, model.spec),
-        columns=_roles_of(columns, model.spec),
+        sides[0],
+        sides[1],
+        columns=wanted,
         importance=importance,
         private=private,
         seed=seed,
     )
     totals = before.total, now.total
-    return PeriodExplanation(model.name, model.environment, bounds, period, totals, None, explanation)
+    return PeriodExplanation(model.name, model.environment, bounds, period, totals, incident, explanation)
+
+
+def _same_hours(sampled: SampledRows, period: tuple[int, int]) -> SampledRows:
+    """Rows of the same hours of the day as a period of less than a day, if there are 500 of them."""
+    length = period[1] - period[0]
+    kept = np.flatnonzero((sampled.rows.at - period[0]) % DAY < length)
+    if length >= DAY or len(kept) < _FEWEST_SAME_HOURS:
+        return sampled
+    return replace(sampled, rows=sampled.rows.take(kept))
 
 
 def _from_store(sampled: SampledRows, spec: ModelSpec) -> Evidence:
@@ -237,6 +263,13 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
+
+
+def _check_columns(columns: Sequence[str], sides: Sequence[Evidence]) -> None:
+    known = sorted({name for side in sides for name in side.columns})
+    for name in columns:
+        if name not in known:
+            raise DataError(f"there is no column {name!r}.{nearest(name, known)} Columns: {', '.join(known[:20])}")
 
 
 def _roles_of(columns: Sequence[str], spec: ModelSpec | None) -> tuple[str, ...]:

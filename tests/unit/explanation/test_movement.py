@@ -140,7 +140,7 @@ def test_a_surrogate_that_knows_nothing_is_not_quoted() -> None:
     assert all(each.contribution is None for each in found.features)
     assert found.importance_source == "none"
     assert "too poor" in found.approximations[0]
-    assert found.words == "by drift alone the leading features are unused, big, small"
+    assert found.words == "score moved by +0 on average; by drift alone the leading features are unused, big, small"
 
 
 def test_given_importances_weigh_the_drift() -> None:
