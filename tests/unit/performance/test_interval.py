@@ -1,10 +1,11 @@
 """Intervals and tests of shares, by exact enumeration and by scipy."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
@@ -69,10 +70,19 @@ def test_coverage_by_exact_enumeration_is_near_the_nominal_on_average(interval: 
     assert coverage.min() > 0.88
 
 
-@given(shares, st.floats(0.001, 0.999))
-def test_the_binomial_test_is_that_of_scipy(share: tuple[int, int], probability: float) -> None:
-    theirs = stats.binomtest(*share, probability).pvalue
-    assert binomial_test(*share, probability) == pytest.approx(theirs, rel=1e-9, abs=1e-12)
+@settings(deadline=None)
+@given(
+    st.integers(1, 25).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    st.fractions(0, 1, max_denominator=40),
+)
+def test_the_binomial_test_is_the_sum_over_all_outcomes_that_are_no_likelier(
+    share: tuple[int, int], probability: Fraction
+) -> None:
+    """By exact enumeration, in fractions."""
+    successes, n = share
+    mass = [math.comb(n, k) * probability**k * (1 - probability) ** (n - k) for k in range(n + 1)]
+    expected = float(sum(each for each in mass if each <= mass[successes]))
+    assert binomial_test(successes, n, float(probability)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize(
