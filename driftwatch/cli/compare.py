@@ -1,6 +1,7 @@
 """``driftwatch compare REF CUR``: what changed between two files."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,21 +41,32 @@ def register(app: typer.Typer) -> None:
         reference: Annotated[Path, typer.Argument(help="What is normal.", show_default=False)],
         current: Annotated[Path, typer.Argument(help="What to look at.", show_default=False)],
         *,
-        spec: Annotated[Path | None, typer.Option("--spec", help="The model's specification, model.yaml.")] = None,
+        spec: Annotated[
+            Path | None,
+            typer.Option(
+                "--spec", help="The model's specification, model.yaml; the current side is held to its constraints."
+            ),
+        ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
         methods: Annotated[
             str | None, typer.Option("--methods", help="Measures to report: all, or names with commas between.")
         ] = None,
+        multivariate: Annotated[
+            str,
+            typer.Option("--multivariate", help="What judges all columns together: hotelling, pca, domain_classifier."),
+        ] = "hotelling",
         html: Annotated[Path | None, typer.Option("--html", help="Also write one self-contained page.")] = None,
         fail_on_drift: Annotated[
             bool, typer.Option("--fail-on-drift", help="Exit with 1 when the verdict is drift.")
         ] = False,
     ) -> None:
+        # Before numpy is loaded: on matrices of this size a second BLAS thread only waits, at full speed.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from driftwatch.service.comparison import compare
         from driftwatch.service.specification import load_model_spec
 
         model_spec = None if spec is None else load_model_spec(spec)
-        comparison = compare(reference, current, model_spec, methods=methods)
+        comparison = compare(reference, current, model_spec, methods=methods, multivariate=multivariate)
         if html is not None:
             _write(html, comparison.to_html())
         if as_json:
@@ -132,6 +144,8 @@ def _table(comparison: "Comparison") -> Any:
 def _mark(column: "ColumnComparison") -> str:
     if not column.judged and column.severity is Severity.NONE:
         return "[dim]○ too few[/]"
+    if column.severity is Severity.WARNING and not column.drifted:
+        return "[yellow]◆ broken[/]"
     return _MARKS[column.severity]
 
 

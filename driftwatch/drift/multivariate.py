@@ -5,6 +5,7 @@ with W = (covariance of φ + 1e-3·λmax·I)^(-1/2).
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -38,6 +39,10 @@ class MultivariateResult:
         drifted: p < 0.01.
         columns: how many columns went in.
         reason: why there is no value, or "".
+        method: key of the method.
+        unit: of the value.
+        interval: 95% interval of the value, where the method gives one.
+        features: what each column contributes, the most first, where the method tells.
     """
 
     value: float | None
@@ -45,10 +50,24 @@ class MultivariateResult:
     drifted: bool
     columns: int
     reason: str = ""
+    method: str = MULTIVARIATE
+    unit: str | None = None
+    interval: tuple[float, float] | None = None
+    features: tuple[tuple[str, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The public shape."""
-        return {"method": MULTIVARIATE, "value": self.value, "p_value": self.p_value, "drifted": self.drifted}
+        """The public shape; an interval and what features contribute only where there are such."""
+        fields: dict[str, Any] = {
+            "method": self.method,
+            "value": self.value,
+            "p_value": self.p_value,
+            "drifted": self.drifted,
+        }
+        if self.interval is not None:
+            fields["interval"] = list(self.interval)
+        if self.features:
+            fields["features"] = [{"column": name, "importance": share} for name, share in self.features]
+        return fields
 
 
 def compare_moments(reference: NDArray[np.float64], current: NDArray[np.float64]) -> MultivariateResult:
@@ -74,14 +93,17 @@ def compare_moments(reference: NDArray[np.float64], current: NDArray[np.float64]
     used = spread > 0
     if np.count_nonzero(used) < 2:
         return MultivariateResult(None, None, drifted=False, columns=width, reason="fewer than two columns that vary")
-    sides = [_features(_standardise(side[:, used], centre[used], spread[used])) for side in (reference, current)]
-    whiten, weights = _whitening(sides[0])
+    n_used = len(reference)
+    reference, current = (_standardise(side[:, used], centre[used], spread[used]) for side in (reference, current))
+    sizes, sums = _block_sums(reference)
+    whiten, weights = _whitening(reference, sums.sum(axis=0) / n_used)
+    mean = _block_sums(current)[1].sum(axis=0) / len(current)
     dimensions = float(weights.sum())
     squares = float(np.sum(weights**2))
-    score = _distance(sides[1].mean(axis=0) - sides[0].mean(axis=0), whiten)
-    noise = 1 / len(sides[0]) + 1 / len(sides[1])
+    score = _distance(mean - sums.sum(axis=0) / n_used, whiten)
+    noise = 1 / n_used + 1 / len(current)
     floor = max(_TAU2_COLD * math.sqrt(dimensions), _TAU2_FLOOR * dimensions)
-    tau2, freedom = max(floor, _natural(sides[0], whiten, dimensions)), float(_BLOCKS - 1)
+    tau2, freedom = max(floor, _natural(sizes, sums, whiten, dimensions)), float(_BLOCKS - 1)
     v, s2 = noise * dimensions, 2 * noise**2 * squares
     d1 = max(1.0, 2 * (tau2 + v) ** 2 / (2 * tau2**2 + s2))
     p_value = float(fdtrc(d1, freedom, score / (tau2 + v)))
@@ -133,9 +155,25 @@ def _projection(before: int, after: int) -> NDArray[np.float64]:
     return np.random.default_rng(20_240_229).normal(size=(before, after)) / math.sqrt(after)
 
 
-def _whitening(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _blocks(rows: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+    """φ of 20 consecutive blocks, one at a time: that of all rows would be the largest thing in memory."""
+    bounds = np.linspace(0, len(rows), _BLOCKS + 1).astype(np.int64)
+    return (_features(rows[start:stop]) for start, stop in pairwise(bounds.tolist()))
+
+
+def _block_sums(rows: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows of each block, int64[20], and the sums of φ, float64[20, k]."""
+    parts = [(len(block), block.sum(axis=0)) for block in _blocks(rows)]
+    return np.array([size for size, _ in parts]), np.array([total for _, total in parts])
+
+
+def _whitening(rows: NDArray[np.float64], mean: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """W as float64[k, k], and the weight λ/(λ + ridge) of each direction."""
-    eigenvalues, vectors = np.linalg.eigh(np.cov(features, rowvar=False))
+    covariance = np.zeros((len(mean), len(mean)))
+    for block in _blocks(rows):
+        centred = block - mean
+        covariance += centred.T @ centred
+    eigenvalues, vectors = np.linalg.eigh(covariance / (len(rows) - 1))
     eigenvalues = np.maximum(eigenvalues, 0.0)
     total = eigenvalues + _RIDGE * max(float(eigenvalues[-1]), 1e-300)
     return vectors / np.sqrt(total), eigenvalues / total
@@ -145,16 +183,15 @@ def _distance(difference: NDArray[np.float64], whiten: NDArray[np.float64]) -> f
     return float(np.sum((difference @ whiten) ** 2))
 
 
-def _natural(features: NDArray[np.float64], whiten: NDArray[np.float64], dimensions: float) -> float:
+def _natural(
+    sizes: NDArray[np.int64], sums: NDArray[np.float64], whiten: NDArray[np.float64], dimensions: float
+) -> float:
     """How far consecutive blocks of the reference lie from the rest of it, beyond sampling."""
-    bounds = np.linspace(0, len(features), _BLOCKS + 1).astype(np.int64)
-    total = features.sum(axis=0)
+    rows, total = int(sizes.sum()), sums.sum(axis=0)
     excess = []
-    for start, stop in pairwise(bounds.tolist()):
-        inside, others = stop - start, len(features) - (stop - start)
+    for inside, own in zip(sizes.tolist(), sums, strict=True):
         if not inside:
             continue
-        own = features[start:stop].sum(axis=0)
-        score = _distance(own / inside - (total - own) / others, whiten)
-        excess.append(score - (1 / inside + 1 / others) * dimensions)
+        score = _distance(own / inside - (total - own) / (rows - inside), whiten)
+        excess.append(score - (1 / inside + 1 / (rows - inside)) * dimensions)
     return float(np.mean(excess))

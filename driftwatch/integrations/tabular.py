@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from driftwatch.errors import DataError
 
-__all__ = ["describe_source", "read_table"]
+__all__ = ["describe_source", "read_table", "refuse_twins"]
 
 _NULLS = ["", "#N/A", "<NA>", "N/A", "NULL", "NaN", "None", "n/a", "nan", "null"]
 # Of numbers and times alone: as a text it is a country or a continent.
@@ -45,14 +45,21 @@ def read_table(source: Any) -> pa.Table:
         DataError: the source cannot be read, or names a column twice.
     """
     table = _read_file(Path(source)) if isinstance(source, str | os.PathLike) else _from_frame(source)
-    seen: set[str] = set()
-    for name in table.column_names:
-        if name in seen:
-            raise DataError(
-                f"{describe_source(source)} has two columns named {name!r}; rename or drop one of them", column=name
-            )
-        seen.add(name)
+    refuse_twins(table.column_names, describe_source(source))
     return table
+
+
+def refuse_twins(names: Iterable[str], source: str) -> None:
+    """Refuse a table that names a column twice.
+
+    Raises:
+        DataError: with the name.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(f"{source} has two columns named {name!r}; rename or drop one of them", column=name)
+        seen.add(name)
 
 
 def _read_file(path: Path) -> pa.Table:

@@ -1,6 +1,6 @@
 """One column of two files: what it is on either side, made comparable, profiled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,8 +54,10 @@ class ReadColumn:
     def codec(self) -> NumericCodec:
         """The bins, from the reference's values (or the current ones where it has none)."""
         for side in (self.reference, self.current):
-            if isinstance(side, NumericColumn) and np.isfinite(present(side)).any():
-                return build_codec(present(side))
+            if isinstance(side, NumericColumn):
+                codec = build_codec(present(side))
+                if codec.bins > 1:
+                    return codec
         return build_codec(np.zeros(0))
 
     @cached_property
@@ -67,6 +69,13 @@ class ReadColumn:
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Rows by value on both sides of a categorical column, all values."""
         return _count(self.reference), _count(self.current)
+
+    def released(self) -> "ReadColumn":
+        """The same without its rows: what was made of them is kept, and their memory given back."""
+        made = {"codec": self.codec, "profiles": self.profiles, "counts": self.counts}
+        lean = replace(self, reference=None, current=None)
+        lean.__dict__.update(made)
+        return lean
 
     def pair(self) -> ColumnPair | None:
         """The column as one window, or None where a side has no such column or the two cannot be compared."""

@@ -1,19 +1,16 @@
 """The columns of a comparison along time: what the calibrated rule needs of a reference of two weeks or more."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.domain.instant import DAY, HOUR, SECOND
-from driftwatch.drift.pairwise import ColumnPair, calibrated_pairs
 from driftwatch.drift.rule import Calendar, Series, categorical_series, numeric_series
 from driftwatch.profiles.bucket import CategoricalColumn, NumericColumn
 from driftwatch.profiles.kernel import assign_bins
 from driftwatch.service.arrow_column import NO_TIME
 from driftwatch.service.comparison_column import PRESENT, ReadColumn
 
-__all__ = ["LEAST_DAYS", "Timeline", "pairs_in_time"]
+__all__ = ["LEAST_DAYS", "Timeline", "series_in_time"]
 
 LEAST_DAYS = 14
 _WEEK = 7 * DAY
@@ -50,13 +47,8 @@ class Timeline:
         self.length = int(self.current.max()) + 1
 
 
-def pairs_in_time(columns: Sequence[ReadColumn], timeline: Timeline) -> dict[str, ColumnPair]:
-    """The current file as one window of the calibrated rule, by column."""
-    series = [_series(column, timeline) for column in columns]
-    return calibrated_pairs(series, timeline.calendar, timeline.n_reference, timeline.start)
-
-
-def _series(column: ReadColumn, timeline: Timeline) -> Series:
+def series_in_time(column: ReadColumn, timeline: Timeline) -> Series:
+    """A column's rows by bucket, the reference first: what the calibrated rule takes."""
     sides = ((column.reference, timeline.reference), (column.current, timeline.current))
     missing = np.zeros(timeline.length, dtype=np.int64)
     if isinstance(column.reference, NumericColumn) and not column.identifier:
