@@ -188,11 +188,11 @@ def _seen_changes(judged: Sequence[_Judged]) -> list[SchemaChange]:
 def _version_changes(conn: Connection, model_id: int, span: Span) -> list[SchemaChange]:
     """What the features of each version are that those of the version before were not, as of its first row."""
     firsts = conn.execute(
-        select(batches.c.version_id, func.min(batches.c.first_at))
+        select(batches.c.version_id, func.min(batches.c.first_at).label("first_at"))
         .where(batches.c.model_id == model_id, batches.c.kind == "predictions")
         .group_by(batches.c.version_id)
     )
-    began: dict[int, int | None] = dict(firsts)
+    began: dict[int, int | None] = {row.version_id: row.first_at for row in firsts}
     rows = conn.execute(
         select(features.c.name, features.c.kind, model_versions.c.id, model_versions.c.version)
         .join(model_versions, model_versions.c.id == features.c.version_id)
