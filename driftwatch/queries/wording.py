@@ -28,6 +28,7 @@ _METHODS = {
     "wasserstein_distance_normalized": "Wasserstein, in reference sd",
     "missing_share_change": "Change of missing share",
     "novel_share": "Share of new values",
+    "hotelling_distance": "Hotelling distance, in sd",
 }
 
 _KINDS = {
@@ -38,6 +39,8 @@ _KINDS = {
     "missing_share": "the share of missing values changed",
     "new_values": "values never seen in the reference",
     "material_shift": "a large lasting shift",
+    "means": "several numbers moved at once",
+    "dependence": "the way the numbers move together changed",
     "effect": "differs from the reference",
     "vanished": "all values are missing",
     "constant": "one value for a whole day",

@@ -148,7 +148,8 @@ class Client:
             request_id: names the request; several models that answered it share its outcome.
             entity: the person or thing that the row is about: the key of erasure.
             deployment: where not the client's own.
-            embedding: a vector of numbers, logged as the feature `embedding`.
+            embedding: a vector of numbers, logged as the feature `embedding` and judged whole, like any feature that
+                is a list of numbers.
 
         Returns:
             the id, or None if the row was dropped (and counted).

@@ -13,6 +13,7 @@ from driftwatch.domain.notification import Evidence, Message
 from driftwatch.domain.signal import Severity, Signal
 from driftwatch.queries import format as written
 from driftwatch.queries.quality_wording import QUALITY_KINDS, quality_words
+from driftwatch.service.joint_wording import joint_words
 
 __all__ = ["Context", "compose", "effect_words", "sample_message"]
 
@@ -70,7 +71,7 @@ def compose(transition: Transition, context: Context) -> Message:
 
 def effect_words(finding: Finding) -> str:
     """How large the change is, in a few words."""
-    words = _gap_words(finding)
+    words = _gap_words(finding) or joint_words(finding)
     if words is None:
         method = next(((name, finding.effect[key]) for key, name in _METHODS if key in finding.effect), None)
         words = f"{method[0]} {written.distance(method[1])}" if method else finding.kind.replace("_", " ")
@@ -180,6 +181,11 @@ def _next_action(incident: Incident, alerts: Sequence[Alert], *, resolved: bool)
         return f"Check that {incident.model} is still being called, and that its client reaches this service."
     if lead.latest.kind in _GAPS | QUALITY_KINDS:
         return _mend(lead.latest.kind, column, incident.model)
+    if lead.key.signal is Signal.MULTIVARIATE_DRIFT:
+        return (
+            "Look at how these features are joined or computed: each by itself looks as in the reference, their "
+            "combination does not. If the world changed, check recent outcomes and plan a retraining."
+        )
     if lead.key.signal is Signal.PREDICTION_DRIFT:
         return (
             "Look for a feature that moved at the same time, or a new version; if there is none, check recent outcomes."
