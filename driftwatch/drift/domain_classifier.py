@@ -122,9 +122,9 @@ def _fit(rows: Floats, current: Flags, categorical: Flags) -> Any:
         max_iter=_TREES,
         max_leaf_nodes=8,
         learning_rate=0.2,
+        max_bins=63,
         early_stopping=False,
         categorical_features=categorical,
-        class_weight="balanced",
         random_state=_SEED,
     )
     return model.fit(rows, current)
