@@ -98,7 +98,7 @@ class Trail:
         """The trail as it was at an earlier end; this one stays."""
         earlier = copy.copy(self)
         stacks = [stack.copied() for stack in self._stacks]
-        for stack in stacks:
+        for stack in stacks if end < self.end else ():
             stack.go_back(sources, np.arange(end, self.end))
         earlier._stacks, earlier.end = stacks, end  # noqa: SLF001 - its own kind
         return earlier
