@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def apply(
-        file: Annotated[Path, typer.Argument(help="YAML with documents of kind model and receiver.")],
+        file: Annotated[Path, typer.Argument(help="YAML with documents of kind model, monitor and receiver.")],
         *,
         store: Annotated[str | None, typer.Option(help="The store to write to; else DRIFTWATCH_STORE.")] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON.")] = False,
@@ -32,12 +32,14 @@ def register(app: typer.Typer) -> None:
         documents = read_documents(file)
         url = store or Settings.from_environment(os.environ).store_url
         with Store.open(url) as opened:
-            changes = apply_documents(opened, documents, actor=f"cli:{_user()}")
+            changes = apply_documents(opened, documents, actor=f"cli:{_user()}", beside=file.parent)
         if as_json:
             print(json.dumps({"schema": 1, "changes": [change.to_dict() for change in changes]}, indent=2))
             return
         for change in changes:
             print(f"{_SIGNS[change.verb]} {change.kind} {change.name}: {change.verb}")
+            for note in change.notes:
+                print(f"  {note}")
             if change.unused:
                 print(f"  kept, but nothing acts on it in this release: {', '.join(change.unused)}")
 

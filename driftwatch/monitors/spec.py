@@ -135,7 +135,6 @@ class ModelSpec:
             "decision_threshold": self.decision_threshold is not None,
             "columns.decision": self.columns.decision,
             "columns.query_id": self.columns.query_id,
-            "reference.file": self.reference is not None and self.reference.file,
         }
         return tuple(key for key, value in declared.items() if value)
 

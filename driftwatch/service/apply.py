@@ -1,21 +1,26 @@
-"""Applying declarations: documents of kind model and receiver, all of a file or none of it."""
+"""Applying declarations: documents of kind model, monitor and receiver, all of a file or none of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
 
 from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
+from driftwatch.monitors.fixed import MonitorSpec, parse_monitor
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.notifiers.receiver import ReceiverSpec, parse_receiver
+from driftwatch.service.threshold_monitor import list_thresholds, put_threshold, settle_estimates
+from driftwatch.service.training import Training, put_training, read_training
 from driftwatch.storage import audit, receiver, registration
 from driftwatch.storage.store import Store
 
 __all__ = ["Change", "apply_documents"]
 
-_KINDS = ("model", "receiver")
+_KINDS = ("model", "monitor", "receiver")
+_Spec: TypeAlias = ModelSpec | MonitorSpec | ReceiverSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,44 +28,77 @@ class Change:
     """What applying one document did.
 
     Attributes:
-        kind: model or receiver.
+        kind: model, monitor or receiver.
         name: of the object.
         verb: created, changed or unchanged.
         unused: declared keys that this release stores and does not act on.
+        notes: what else there is to say: the training file that was read, the false alarms to be expected.
     """
 
     kind: str
     name: str
     verb: str
     unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As ``apply --json`` prints it."""
-        return {"kind": self.kind, "name": self.name, "verb": self.verb, "unused": list(self.unused)}
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "verb": self.verb,
+            "unused": list(self.unused),
+            "notes": list(self.notes),
+        }
 
 
-def apply_documents(store: Store, documents: Sequence[Mapping[str, Any]], *, actor: str) -> list[Change]:
-    """Check every document, then store all of them in one transaction.
+def apply_documents(
+    store: Store, documents: Sequence[Mapping[str, Any]], *, actor: str, beside: Path | None = None
+) -> list[Change]:
+    """Check every document, then store all of them in one transaction; training files are read before it.
 
     Args:
         store: where to.
         documents: parsed, one map each.
         actor: who does it, for the audit log.
+        beside: the folder that the paths of training files start from; the working directory if left out.
 
     Raises:
-        SpecError: a document is wrong; then nothing is stored. With several documents its place is named.
+        SpecError: a document is wrong, or a training file cannot be read; then nothing is stored. With several
+            documents its place is named.
     """
     specs = [_parse(document, place if len(documents) > 1 else 0) for place, document in enumerate(documents, 1)]
     if not specs:
         raise SpecError("there is no document in it; write, for example, kind: model")
+    trainings = [read_training(spec, beside=beside) if isinstance(spec, ModelSpec) else None for spec in specs]
     with store.begin() as conn:
         now = store.now(conn)
-        return [_apply(conn, spec, actor=actor, now=now) for spec in specs]
+        changes: list[Change] = [Change("", "", "")] * len(specs)
+        # A monitor may stand before its model in the file.
+        for place in sorted(range(len(specs)), key=lambda place: isinstance(specs[place], MonitorSpec)):
+            changes[place] = _apply(conn, specs[place], trainings[place], actor=actor, now=now)
+    return [_with_cost(store, spec, change) for spec, change in zip(specs, changes, strict=True)]
 
 
-def _parse(document: Mapping[str, Any], place: int) -> ModelSpec | ReceiverSpec:
+def _with_cost(store: Store, spec: _Spec, change: Change) -> Change:
+    """The change of a monitor with the false alarms to be expected of it."""
+    if not isinstance(spec, MonitorSpec):
+        return change
+    with store.read() as conn:
+        model = registration.find_model(conn, spec.environment, spec.model)
+    if model is None:
+        return change
+    settle_estimates(store, model)
+    with store.read() as conn:
+        known = {each.spec.name: each for each in list_thresholds(conn, model.id)}
+    return replace(change, notes=(known[spec.name].cost,)) if spec.name in known else change
+
+
+def _parse(document: Mapping[str, Any], place: int) -> _Spec:
     try:
         kind = reading.read_choice(document.get("kind", "model"), "kind", _KINDS)
+        if kind == "monitor":
+            return parse_monitor(document)
         return parse_receiver(document) if kind == "receiver" else parse_model_spec(document)
     except SpecError as error:
         if not place:
@@ -68,7 +106,11 @@ def _parse(document: Mapping[str, Any], place: int) -> ModelSpec | ReceiverSpec:
         raise SpecError(f"in document {place}: {error}") from None
 
 
-def _apply(conn: Connection, spec: ModelSpec | ReceiverSpec, *, actor: str, now: int) -> Change:
+def _apply(conn: Connection, spec: _Spec, training: Training | None, *, actor: str, now: int) -> Change:
+    if isinstance(spec, MonitorSpec):
+        name = f"{spec.environment}/{spec.model}/{spec.name}"
+        return Change("monitor", name, put_threshold(conn, spec, at=now, actor=actor))
+    notes: tuple[str, ...] = ()
     if isinstance(spec, ReceiverSpec):
         name = spec.name
         before = receiver.find_receiver(conn, name)
@@ -84,12 +126,16 @@ def _apply(conn: Connection, spec: ModelSpec | ReceiverSpec, *, actor: str, now:
         if verb != "unchanged":
             model_id = registration.ensure_model(conn, spec.environment, spec.model, at=now)
             registration.set_spec(conn, model_id, spec.to_dict(), at=now)
+        if training is not None:
+            model_id = registration.ensure_model(conn, spec.environment, spec.model, at=now)
+            if put_training(conn, model_id, training, at=now, actor=actor):
+                notes = (f"training reference: {training.profile.rows:,} rows of {training.source}",)
     kind = "receiver" if isinstance(spec, ReceiverSpec) else "model"
     if verb != "unchanged":
         audit.append_event(
             conn, at=now, actor=actor, verb=verb, subject=f"{kind}/{name}", before=old, after=spec.to_dict()
         )
-    return Change(kind, name, verb, () if isinstance(spec, ReceiverSpec) else spec.unused)
+    return Change(kind, name, verb, () if isinstance(spec, ReceiverSpec) else spec.unused, notes)
 
 
 def _verb(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:

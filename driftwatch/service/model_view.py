@@ -8,11 +8,13 @@ from driftwatch.domain.instant import to_iso
 from driftwatch.errors import NotFoundError
 from driftwatch.monitors.reading import nearest
 from driftwatch.service.binning import read_binnings
+from driftwatch.service.references import read_references
+from driftwatch.service.threshold_monitor import list_thresholds
 from driftwatch.storage import drop, incident, profile, quarantine, registration
 from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.store import Store
 
-__all__ = ["list_incidents", "list_models", "show_codecs", "show_model"]
+__all__ = ["find_model", "list_incidents", "list_models", "show_codecs", "show_model"]
 
 
 def list_models(store: Store) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def show_model(store: Store, environment: str, name: str) -> dict[str, Any]:
         NotFoundError: no such model.
     """
     with store.read() as conn:
-        model = _find(conn, environment, name)
+        model = find_model(conn, environment, name)
         versions = [
             {
                 "version": version.version,
@@ -47,6 +49,8 @@ def show_model(store: Store, environment: str, name: str) -> dict[str, Any]:
             "quarantined": quarantine.count_held(conn, environment, name),
             "dropped": drop.count_drops(conn, model.id),
             "spec": model.spec,
+            "references": read_references(conn, model.id).to_dict(),
+            "monitors": [each.to_dict() for each in list_thresholds(conn, model.id)],
         }
 
 
@@ -57,7 +61,7 @@ def list_incidents(store: Store, environment: str, name: str, *, is_open: bool |
         NotFoundError: no such model.
     """
     with store.read() as conn:
-        model = _find(conn, environment, name)
+        model = find_model(conn, environment, name)
         found = incident.list_incidents(conn, model_id=model.id, is_open=is_open)
         return {"incidents": [each.to_dict() for each in found]}
 
@@ -69,7 +73,7 @@ def show_codecs(store: Store, environment: str, name: str) -> dict[str, Any]:
         NotFoundError: no such model.
     """
     with store.read() as conn:
-        binnings = read_binnings(conn, _find(conn, environment, name).id)
+        binnings = read_binnings(conn, find_model(conn, environment, name).id)
     codecs: dict[str, Any] = {
         column: {"digest": None, "edges": None, "centre": grid.centre, "scale": grid.scale}
         for column, grid in binnings.grids.items()
@@ -97,7 +101,12 @@ def _brief(conn: Connection, model: ModelRow) -> dict[str, Any]:
     }
 
 
-def _find(conn: Connection, environment: str, name: str) -> ModelRow:
+def find_model(conn: Connection, environment: str, name: str) -> ModelRow:
+    """A registered model.
+
+    Raises:
+        NotFoundError: no such model; the message names those nearby, and other environments that have it.
+    """
     model = registration.find_model(conn, environment, name)
     if model is not None:
         return model

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from driftwatch.alerting.machine import Transition
@@ -115,9 +116,14 @@ def _gap_words(finding: Finding) -> str | None:
         "retyped": "arrives in another kind than before",
         "constant": f"one and the same value for {hours}",
         "no_data": f"no rows for {hours}",
+        "skew": f"{_columns(facts)} of production unlike the training file, {facts.get('column')} most",
         "low_volume": f"{written.count(finding.n)} rows in {hours}, usually {written.count(facts.get('usual_rows'))}",
     }
     return words.get(finding.kind) or quality_words(finding.kind, facts, finding.n)
+
+
+def _columns(facts: Mapping[str, Any]) -> str:
+    return written.plural(int(facts.get("n_columns", 1)), "column")
 
 
 def _evidence(alert: Alert, context: Context, *, peak: bool) -> Evidence:
@@ -172,13 +178,27 @@ def _ended(incident: Incident) -> str:
     return f"{where} has been judged for 24 hours without an alarm. It lasted {lasted}, from {began} to {last}."
 
 
+def _mend_whole(lead: Alert, model: str) -> str | None:
+    """What to do about what concerns no single column; None for anything else."""
+    if lead.key.signal is Signal.TRAFFIC:
+        return f"Check that {model} is still being called, and that its client reaches this service."
+    if lead.key.signal is Signal.SKEW:
+        column = lead.latest.details.get("column")
+        return (
+            f"Find out why {column} differs: another source, another unit, another time. If the model was not trained "
+            "on what it is asked now, train it again."
+        )
+    return None
+
+
 def _next_action(incident: Incident, alerts: Sequence[Alert], *, resolved: bool) -> str:
     if resolved:
         return "Nothing. If you know the cause, write it down at the incident."
     lead = alerts[0]
     column = lead.key.column
-    if lead.key.signal is Signal.TRAFFIC:
-        return f"Check that {incident.model} is still being called, and that its client reaches this service."
+    whole = _mend_whole(lead, incident.model)
+    if whole is not None:
+        return whole
     if lead.latest.kind in _GAPS | QUALITY_KINDS:
         return _mend(lead.latest.kind, column, incident.model)
     if lead.key.signal is Signal.MULTIVARIATE_DRIFT:

@@ -17,6 +17,7 @@ __all__ = [
     "find_model",
     "find_monitor",
     "hash_of",
+    "list_monitors",
     "lock_monitor",
     "put_monitor",
 ]
@@ -65,6 +66,14 @@ def find_monitor(conn: Connection, model_id: int, name: str) -> MonitorRow | Non
     """The monitor of that name, or None."""
     row = conn.execute(select(*_COLUMNS).where(monitors.c.model_id == model_id, monitors.c.name == name)).one_or_none()
     return None if row is None else MonitorRow(*row)
+
+
+def list_monitors(conn: Connection, model_id: int, *, kind: str | None = None) -> list[MonitorRow]:
+    """The monitors of a model, of one kind or of all, by name."""
+    statement = select(*_COLUMNS).where(monitors.c.model_id == model_id).order_by(monitors.c.name)
+    if kind is not None:
+        statement = statement.where(monitors.c.kind == kind)
+    return [MonitorRow(*row) for row in conn.execute(statement)]
 
 
 def _need(conn: Connection, model_id: int, name: str) -> MonitorRow:

@@ -224,3 +224,42 @@ def test_a_new_reference_supersedes_the_last_of_its_kind(store: Store) -> None:
         training = reference.get_reference(conn, model_id, "training")
         assert training is not None
         assert (training.payload, training.source) == (b"\0profile", "train.parquet")
+
+
+def test_a_reference_is_confirmed_once_and_not_after_it_was_superseded(store: Store) -> None:
+    with store.begin() as conn:
+        model_id, _ = _monitor(conn)
+        first = reference.put_reference(conn, model_id, "operating", at=1, start=START, end=START + HOUR)
+        assert reference.confirm_reference(conn, first)
+        assert not reference.confirm_reference(conn, first)
+        found = reference.get_reference(conn, model_id, "operating")
+        assert found is not None
+        assert found.confirmed
+        second = reference.put_reference(conn, model_id, "operating", at=2, start=START, end=START + 2 * HOUR)
+        reference.put_reference(conn, model_id, "operating", at=3, start=START, end=START + 3 * HOUR)
+        assert not reference.confirm_reference(conn, second)
+
+
+def test_monitors_are_listed_by_name_and_kind(store: Store) -> None:
+    with store.begin() as conn:
+        model_id, _ = _monitor(conn)
+        other = registration.ensure_model(conn, "production", "other", at=1)
+        monitor.put_monitor(conn, model_id, "b", "threshold", {"a": 1}, at=1)
+        monitor.put_monitor(conn, model_id, "a", "threshold", {"a": 1}, at=1, enabled=False)
+        monitor.put_monitor(conn, other, "c", "threshold", {"a": 1}, at=1)
+        assert [row.name for row in monitor.list_monitors(conn, model_id)] == ["a", "b", "drift"]
+        assert [(row.name, row.enabled) for row in monitor.list_monitors(conn, model_id, kind="threshold")] == [
+            ("a", False),
+            ("b", True),
+        ]
+
+
+def test_the_earliest_window_of_a_monitor_since_an_instant(store: Store) -> None:
+    with store.begin() as conn:
+        _, monitor_id = _monitor(conn)
+        assert run.first_window(conn, monitor_id, since=0) is None
+        for hour in (4, 2, 3):
+            _due(conn, monitor_id, hour)
+        assert run.first_window(conn, monitor_id, since=0) == START + 2 * HOUR
+        assert run.first_window(conn, monitor_id, since=START + 2 * HOUR + 1) == START + 3 * HOUR
+        assert run.first_window(conn, monitor_id, since=START + 5 * HOUR) is None

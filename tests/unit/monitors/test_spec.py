@@ -286,4 +286,4 @@ def test_keys_that_nothing_acts_on_yet_are_named() -> None:
     plain = parse_model_spec(document())
     assert plain.unused == ()
     spec = parse_model_spec(document(protected=["gender"], reference={"file": "train.parquet"}))
-    assert spec.unused == ("protected", "reference.file")
+    assert spec.unused == ("protected",)
