@@ -206,6 +206,10 @@ class ModelJudge:
         return bool(waiting) and not waiting.isdisjoint(read_binnings(conn, self.model.id).codecs)
 
     def _replace(self, conn: Connection, history: History, version_ids: Sequence[int], first: int, stop: int) -> None:
+        for index in range(first, stop):
+            history.forget(index)
+        for index in range(*(history.windows.index(history.alignment.start(each)) for each in (first, stop))):
+            self.versions.pop(index, None)
         for bucket in self._buckets(conn, history, version_ids, first, stop):
             for payload in bucket.payloads:
                 history.add(bucket.bucket_at, BucketProfile.from_bytes(payload))

@@ -154,3 +154,18 @@ def test_a_trail_asks_for_no_bucket_but_those_it_wants(start: int) -> None:
     assert asked <= wanted
     assert len(wanted) < 40
     same(found, judged(rule, series, start, start + 2))
+
+
+def test_of_few_rows_the_windows_grow_until_there_are_enough() -> None:
+    rng = np.random.default_rng(8)
+    days = [rng.normal(2.0 * (day >= 60), 1, 8) for day in range(90)]
+    edges = reference_edges(np.concatenate(days[:56]))
+    counts = np.array([np.bincount(np.searchsorted(edges, one), minlength=len(edges) + 1) for one in days])
+    series = [numeric_series("x", edges, counts, np.zeros(90, np.int64), n_reference=56, calendar=DAILY)]
+    found = fit(series, DAILY, 56).judge(series, 56, 90, budget=0.2, n_series=1)
+    assert {one.state for one in found} == {"judged"}
+    alarms = [one for one in found if one.alarm]
+    assert alarms
+    assert 60 < alarms[0].bucket < 68  # not before 30 rows are there
+    assert min(one.scale_buckets for one in alarms) == 7
+    assert min(one.n for one in alarms) >= 30
