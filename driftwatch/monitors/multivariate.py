@@ -119,6 +119,7 @@ class MultivariateBaseline:
             "z": judgement.z,
             "p_value": judgement.p_value,
             "times_threshold": times_threshold_of(judgement),
+            "hotelling_distance": judgement.effect,
             "n": judgement.n,
             "n_reference": judgement.n_reference,
             "uncalibrated": judgement.uncalibrated,

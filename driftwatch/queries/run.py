@@ -23,7 +23,7 @@ _STATES = {
     "error": Status.RUN_ERROR,
 }
 _JUDGED = (RunStatus.OK, RunStatus.WARNING, RunStatus.CRITICAL)
-_DISTANCES = ("kolmogorov_smirnov", "total_variation_distance", "jensen_shannon_distance")
+_DISTANCES = ("kolmogorov_smirnov", "total_variation_distance", "jensen_shannon_distance", "hotelling_distance")
 
 
 @dataclass(frozen=True, slots=True)
