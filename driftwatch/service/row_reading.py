@@ -4,10 +4,9 @@ What is judged comes from profiles. Raw rows are read for what profiles cannot a
 another tool, examples.
 """
 
-import heapq
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from operator import itemgetter
+from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import Connection
@@ -17,8 +16,8 @@ from driftwatch.profiles.rows import Rows
 from driftwatch.service.ingest_plan import read_spec
 from driftwatch.service.output import read_outputs
 from driftwatch.service.row_assembly import RowAssembly
-from driftwatch.service.row_place import PlacedRow, RowPlaces
-from driftwatch.storage import prediction_sample, registration
+from driftwatch.service.row_place import RowPlaces
+from driftwatch.storage import prediction, prediction_sample, registration
 from driftwatch.storage.prediction_sample import SampledEnvelope
 from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.store import Store
@@ -37,10 +36,10 @@ class SampledRows:
         rows: with ids, the features of the profiled kinds, the outputs "score" and "prediction", and the tags. A
             feature that a row's batch did not send, or sent in another kind than is registered, is null.
         kinds: registered kind by feature, of the newest version that has it; features of other kinds too.
-        total: how many rows of the period have features; `rows` is a sample of these.
-        without_features: how many have none, since the client sampled, or sent none.
-        unreadable: how many of the sample are not in `rows`, since the store cannot say which features are theirs: in
-            a damaged block, or in a batch that crosses midnight and repeats an id.
+        total: how many rows the period has; at most `limit` of them were drawn.
+        without_features: how many of those are not in `rows` since they have none: the client sampled, or sent none.
+        unreadable: how many are not, since the store cannot say which features are theirs: in a damaged block, or in a
+            batch that crosses midnight and repeats an id.
     """
 
     rows: Rows
@@ -63,37 +62,88 @@ def read_rows(
 ) -> SampledRows:
     """Predictions made in [start, end) with their features, of all versions.
 
-    Every row with features is as likely to be taken as any other; the same store, period, limit and seed give the
-    same rows.
+    Every row is as likely to be drawn as any other; the same store, period, limit and seed give the same rows.
 
     Args:
         store: where they are.
         model: whose.
         start: microseconds UTC, included.
         end: excluded.
-        limit: the most rows.
+        limit: the most rows that are drawn.
         seed: of the sample.
         columns: these features and tags only; all, if left out.
         exclude: periods, ``(start, end)`` each, whose rows are passed over.
     """
     spec = read_spec(model.spec)
-    periods = tuple(exclude)
-    sample = _Sample(limit, np.random.default_rng([seed, limit]))
-    kinds: dict[str, ColumnKind] = {}
+    spans = _spans(start, end, exclude)
     with store.read() as conn:
         versions = [each.id for each in registration.list_versions(conn, model.id)]
-        places = {}
-        for version_id in versions:
-            kinds |= _kinds(conn, version_id)
-            places[version_id] = RowPlaces.read(conn, version_id, start, end)
-            for part in prediction_sample.read_envelopes(conn, version_id, start, end):
-                sample.add(places[version_id], [each for each in part if not _within(each.at, periods)])
-        chosen = sample.rows()
+        kinds = {name: kind for version_id in versions for name, kind in _kinds(conn, version_id).items()}
+        places = {version_id: RowPlaces.read(conn, version_id, start, end) for version_id in versions}
+        drawn, total = _draw(conn, versions, spans, limit, np.random.default_rng([seed, limit]))
+        placed = [row for version_id, each in drawn if (row := places[version_id].find(each)) is not None]
+        chosen = sorted(placed, key=lambda row: (row.envelope.at, row.version_id, row.order))
         assembly = RowAssembly(len(chosen), _wanted(kinds, columns), columns)
         for version_id in versions:
             assembly.read(conn, version_id, places[version_id].locate(conn, chosen))
     rows = _rows([each.envelope for each in chosen], spec.task if spec else None, assembly)
-    return SampledRows(rows, kinds, sample.seen, sample.without_features, len(chosen) - len(rows))
+    return SampledRows(rows, kinds, total, len(drawn) - len(chosen), len(chosen) - len(rows))
+
+
+_Span = tuple[int, int]
+
+
+def _spans(start: int, end: int, exclude: Iterable[_Span]) -> list[_Span]:
+    """What is left of [start, end), ascending.
+
+    >>> _spans(0, 10, [(8, 12), (2, 4), (3, 5)])
+    [(0, 2), (5, 8)]
+    """
+    spans = []
+    for first, stop in sorted(exclude):
+        if first > start:
+            spans.append((start, min(first, end)))
+        start = max(start, stop)
+    return [(first, stop) for first, stop in [*spans, (start, end)] if first < stop]
+
+
+def _draw(
+    conn: Connection, versions: Sequence[int], spans: Sequence[_Span], limit: int, rng: np.random.Generator
+) -> tuple[list[tuple[int, SampledEnvelope]], int]:
+    """Version and envelope of at most `limit` rows, each as likely as any other; and how many there are."""
+    counts = {
+        (version_id, span): prediction.count_predictions(conn, version_id, *span)
+        for version_id in versions
+        for span in spans
+    }
+    total = sum(counts.values())
+    if total <= limit:
+        everything = (
+            (version_id, each)
+            for version_id, span in counts
+            for each in prediction_sample.read_envelopes(conn, version_id, *span)
+        )
+        return list(everything), total
+    ranks = np.sort(rng.choice(total, limit, replace=False, shuffle=False))
+    drawn: list[tuple[int, SampledEnvelope]] = []
+    before = 0
+    for (version_id, span), count in counts.items():
+        first, stop = np.searchsorted(ranks, (before, before + count))
+        keys = _keys(conn, version_id, span, (ranks[first:stop] - before).tolist())
+        drawn += [(version_id, each) for each in prediction_sample.find_envelopes(conn, version_id, keys)]
+        before += count
+    return drawn, total
+
+
+def _keys(conn: Connection, version_id: int, span: _Span, ranks: Sequence[int]) -> list[tuple[bytes, int]]:
+    """The keys at some ascending places in the order of time."""
+    found: list[tuple[bytes, int]] = []
+    before = 0
+    for part in prediction_sample.read_keys(conn, version_id, *span):
+        taken = bisect_left(ranks, before + len(part), len(found))
+        found += [part[rank - before] for rank in ranks[len(found) : taken]]
+        before += len(part)
+    return found
 
 
 def _kinds(conn: Connection, version_id: int) -> dict[str, ColumnKind]:
@@ -102,38 +152,6 @@ def _kinds(conn: Connection, version_id: int) -> dict[str, ColumnKind]:
 
 def _wanted(kinds: Mapping[str, ColumnKind], columns: Collection[str] | None) -> dict[str, ColumnKind]:
     return {name: kind for name, kind in kinds.items() if kind in PROFILED and (columns is None or name in columns)}
-
-
-def _within(at: int, periods: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= at < end for start, end in periods)
-
-
-@dataclass(slots=True)
-class _Sample:
-    """The `limit` rows with the smallest random numbers, one number a row in the order of reading."""
-
-    limit: int
-    rng: np.random.Generator
-    seen: int = 0
-    without_features: int = 0
-    _kept: list[tuple[float, PlacedRow]] = field(default_factory=list)
-
-    def add(self, places: RowPlaces, part: Sequence[SampledEnvelope]) -> None:
-        placed = [row for each in part if (row := places.find(each)) is not None]
-        self.seen += len(placed)
-        self.without_features += len(part) - len(placed)
-        self._kept += zip(self.rng.random(len(placed)).tolist(), placed, strict=True)
-        if len(self._kept) > 2 * self.limit:
-            self._prune()
-
-    def rows(self) -> list[PlacedRow]:
-        """The rows that were drawn, ascending in time, versions in the order of reading."""
-        self._prune()
-        return sorted((row for _, row in self._kept), key=lambda row: (row.envelope.at, row.version_id, row.order))
-
-    def _prune(self) -> None:
-        if len(self._kept) > self.limit:
-            self._kept = heapq.nsmallest(self.limit, self._kept, key=itemgetter(0))
 
 
 def _rows(envelopes: Sequence[SampledEnvelope], task: str | None, assembly: RowAssembly) -> Rows:

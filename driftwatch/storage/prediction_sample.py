@@ -1,22 +1,21 @@
 """Predictions of a model's past: a bounded number of their values, or all envelopes of a period one after the other."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from driftwatch.domain.instant import DAY
 from driftwatch.storage.prediction import spell_key
 from driftwatch.storage.scalar import Scalar, join
 from driftwatch.storage.schema import predictions
 
-__all__ = ["SampledEnvelope", "list_positions", "read_envelopes", "read_sample"]
+__all__ = ["SampledEnvelope", "find_envelopes", "list_positions", "read_envelopes", "read_keys", "read_sample"]
 
 
-@dataclass(frozen=True, slots=True)
-class SampledEnvelope:
+class SampledEnvelope(NamedTuple):
     """One stored prediction without its features, and where they are found: by batch, day and position."""
 
     at: int
@@ -67,29 +66,66 @@ def read_sample(
 _CHUNK = 10_000
 
 
-def read_envelopes(conn: Connection, version_id: int, start: int, end: int) -> Iterator[list[SampledEnvelope]]:
-    """All predictions made in [start, end), by time and then by key, in parts of 10,000."""
-    names = (
-        *("predicted_at", "day", "batch_id", "position", "key", "prediction_id", "score", "prediction_number"),
-        *("prediction_text", "latency_seconds", "error"),
-    )
+def read_keys(conn: Connection, version_id: int, start: int, end: int) -> Iterator[list[tuple[bytes, int]]]:
+    """``(key, day)`` of all predictions made in [start, end), by time and then by key, in parts of 10,000.
+
+    The index on time holds both, so no row is looked up.
+    """
     rows = conn.execute(
-        select(*(predictions.c[name] for name in names))
-        .where(
-            predictions.c.version_id == version_id,
-            predictions.c.predicted_at >= start,
-            predictions.c.predicted_at < end,
-        )
+        select(predictions.c.key, predictions.c.day)
+        .where(*_made(version_id, start, end))
         .order_by(predictions.c.predicted_at, predictions.c.key)
         .execution_options(yield_per=_CHUNK)
     )
-    for part in rows.partitions():
-        yield [
-            SampledEnvelope(
-                at, day, batch_id, position, name or spell_key(bytes(key)), score, join(number, words), latency, error
+    return ([(key, day) for key, day in part] for part in rows.partitions())
+
+
+def read_envelopes(conn: Connection, version_id: int, start: int, end: int) -> Iterator[SampledEnvelope]:
+    """All predictions made in [start, end), by time and then by key."""
+    rows = conn.execute(
+        select(*_ENVELOPE)
+        .where(*_made(version_id, start, end))
+        .order_by(predictions.c.predicted_at, predictions.c.key)
+        .execution_options(yield_per=_CHUNK)
+    )
+    return map(_envelope, rows)
+
+
+def find_envelopes(conn: Connection, version_id: int, keys: Sequence[tuple[bytes, int]]) -> list[SampledEnvelope]:
+    """The predictions of some ``(key, day)``, in no order."""
+    wanted = {(bytes(key), day) for key, day in keys}
+    found = []
+    for first in range(0, len(keys), _KEYS):
+        rows = conn.execute(
+            select(*_ENVELOPE).where(
+                predictions.c.version_id == version_id,
+                predictions.c.key.in_([key for key, _ in keys[first : first + _KEYS]]),
             )
-            for at, day, batch_id, position, key, name, score, number, words, latency, error in part
-        ]
+        )
+        found += [_envelope(row) for row in rows if (bytes(row[4]), row[1]) in wanted]
+    return found
+
+
+_KEYS = 500  # values in one statement
+_ENVELOPE = tuple(
+    predictions.c[name]
+    for name in (
+        *("predicted_at", "day", "batch_id", "position", "key", "prediction_id", "score", "prediction_number"),
+        *("prediction_text", "latency_seconds", "error"),
+    )
+)
+
+
+def _made(version_id: int, start: int, end: int) -> tuple[ColumnElement[bool], ...]:
+    at = predictions.c.predicted_at
+    return predictions.c.version_id == version_id, at >= start, at < end
+
+
+def _envelope(row: Row[Any]) -> SampledEnvelope:
+    at, day, batch_id, position, key, name, score, number, words, latency, error = tuple(row)
+    return SampledEnvelope(
+        at, day, batch_id, position, name or spell_key(bytes(key)), score, join(number, words), latency, error
+    )
 
 
 def list_positions(conn: Connection, version_id: int, day: int, batch_ids: Sequence[str]) -> dict[str, list[int]]:

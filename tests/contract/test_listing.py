@@ -142,7 +142,7 @@ def test_envelopes_are_read_in_order_of_time_with_the_place_of_their_features(st
         version_id = _version(conn)
         prediction.insert_predictions(conn, _envelope(version_id, "b1", [midnight, midnight - 1, midnight + 1]))
         prediction.insert_predictions(conn, _envelope(version_id, "b2", [midnight + 5]))
-        (part,) = prediction_sample.read_envelopes(conn, version_id, midnight - 1, midnight + 5)
+        part = list(prediction_sample.read_envelopes(conn, version_id, midnight - 1, midnight + 5))
         assert [(each.at - midnight, each.day, each.batch_id, each.position, each.id) for each in part] == [
             (-1, TODAY, "b1", 1, "b1-1"),
             (0, TODAY + 1, "b1", 0, "b1-0"),
@@ -153,6 +153,10 @@ def test_envelopes_are_read_in_order_of_time_with_the_place_of_their_features(st
             (0.0, "late", None),
             (0.5, None, None),
         ]
+        (keys,) = prediction_sample.read_keys(conn, version_id, midnight - 1, midnight + 5)
+        assert [day for _, day in keys] == [TODAY, TODAY + 1, TODAY + 1]
+        assert prediction_sample.find_envelopes(conn, version_id, keys[1:2]) == [part[1]]
+        assert prediction_sample.find_envelopes(conn, version_id, [(keys[0][0], TODAY + 1)]) == []
         of_day = prediction_sample.list_positions(conn, version_id, TODAY + 1, ["b1", "b2", "b3"])
         assert of_day == {"b1": [0, 2], "b2": [0], "b3": []}
 
