@@ -255,21 +255,12 @@ class DriftBaseline:
         if short is None or short.reach is None:
             return judgements
         first, stop = min(windows), max(windows) + 1
-        sample = short.reach.sample
-        indexes = [*sample, *range(first, stop)]
-        for group in self.groups:
-            if not group.short:
-                continue
-            rule = group.rule.resumed(first)
-            series = [
-                column_series(short, key, rule.calendar, indexes, len(sample), identifier=key in self.identifiers)
-                for key in group.keys
-            ]
-            by_name = {key[1]: key for key in group.keys}
-            for judgement in rule.judge(series, len(sample), len(indexes), budget=group.budget, n_series=len(series)):
-                index = first + judgement.bucket - len(sample)
+        before = first - len(short.reach.sample)  # the axis is the thinned reference, and then what is judged
+        for group in (group for group in self.groups if group.short):
+            trail = GroupTrail(short, group.rule.resumed(first), group.keys, self.identifiers, before, first)
+            for index, key, judgement in trail.judge(first, stop, budget=self._own_budget(group)):
                 if index in judgements:
-                    judgements[index].append((by_name[judgement.column], group.signal, judgement))
+                    judgements[index].append((key, group.signal, judgement))
         return judgements
 
     def _result(
