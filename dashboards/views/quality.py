@@ -82,7 +82,7 @@ def _show(view: QualityView, key: str, span: str) -> None:
     with panel(
         "Checks through time", f"{fmt.plural(view.windows, 'window')}, each cell as bad as its worst", key="checks"
     ):
-        draw_checks(view.checks, domain=(view.span.start, view.span.end), now=view.standing.read_at, key="checks-chart")
+        draw_checks(view.checks, domain=_judged(view), now=view.standing.read_at, key="checks-chart")
         st.caption(
             "◇ watch, ◆ warning, ▲ critical, ○ not run: no row held the column, or the check is newer than the rows."
         )
@@ -91,6 +91,14 @@ def _show(view: QualityView, key: str, span: str) -> None:
         _checks(view, key, span)
     with side:
         _schema(view)
+
+
+def _judged(view: QualityView) -> tuple[int, int]:
+    """The part of the window that has runs: the map is as wide as its panel however new the model is."""
+    cells = [cell for check in view.checks for cell in check.cells]
+    if not cells:
+        return view.span.start, view.span.end
+    return min(cell.start for cell in cells), max(cell.end for cell in cells)
 
 
 def _cards(view: QualityView) -> None:

@@ -31,6 +31,8 @@ class AbsenceMonitor:
         p_value: below which an absence is no accident: the budget over all windows of 30 days and all categories.
         private: columns whose values are never shown.
         version: of the model, for findings.
+        calibrated: the reference has seen a whole week; else nobody knows what stays away at weekends, and findings are
+            watches.
     """
 
     names: Mapping[ColumnKey, str]
@@ -38,6 +40,7 @@ class AbsenceMonitor:
     p_value: float
     private: frozenset[str]
     version: str | None
+    calibrated: bool = True
 
     def findings(self, history: History, windows: Mapping[int, Window]) -> dict[int, list[Finding]]:
         """One for each column of which a category is gone, by window index."""
@@ -56,7 +59,7 @@ class AbsenceMonitor:
                 if column.levels(index):
                     at = _absence(column, listed, index, month) if absences is None else absences[index - first]
                     away = list(zip(levels, at, strict=True))
-                    gone = [(each, n) for each, n in away if n >= max(_LEAST_ROWS, each.needed(self.p_value))]
+                    gone = [(each, n) for each, n in away if n >= _LEAST_ROWS and n >= each.needed(self.p_value)]
                     if gone:
                         found[index].append(self._finding(key, window, gone))
         return found
@@ -72,7 +75,7 @@ class AbsenceMonitor:
             at=window.at,
             signal=Signal.QUALITY,
             column=name,
-            severity=Severity.WARNING,
+            severity=Severity.WARNING if self.calibrated else Severity.WATCH,
             kind="vanished_category",
             value=float(n),
             threshold=max(float(_LEAST_ROWS), worst.needed(self.p_value)),
@@ -121,7 +124,7 @@ def fit_absences(
             levels[key] = tuple(fit_absence(heavy, counts, rows, period))
     watched = sum(map(len, levels.values()))
     p_value = budget / (30 * per_day * max(1, watched))
-    return AbsenceMonitor(names, levels, p_value, private, version)
+    return AbsenceMonitor(names, levels, p_value, private, version, stop - first >= 7 * per_day)
 
 
 def _absence(column: CategoricalHistory, levels: list[str], index: int, most: int) -> list[int]:

@@ -158,6 +158,36 @@ def test_repeated_ids_are_found_when_there_are_more_than_ever() -> None:
     assert many[0].value == pytest.approx(60 / 460)
 
 
+def test_one_bad_hour_is_no_alarm_and_a_bad_day_ends_with_its_last_bad_hour() -> None:
+    model = spec(bucket="1h")
+    reference = (START, START + 14 * DAY)
+    history = History.of(model, CODECS, reference)
+    for hour in range(17 * 24):
+        day, repeated = hour // 24, 8 if hour == 14 * 24 or 15 * 24 <= hour < 15 * 24 + 6 else 0
+        again = {REPEATED: CheckCounts(repeated, repeated)} if repeated else {}
+        made = profile_rows(rows_of(day).take(slice(0, 20)), plan_of(model, CODECS))
+        history.add(START + hour * HOUR, made.merge(BucketProfile(0, checks=again)))
+    baseline = DriftBaseline.fit(history, model, reference)
+    results = baseline.judge(history, [START + hour * HOUR for hour in range(14 * 24, 17 * 24)])
+    # Eight of a day's 488 rows are 1.6%, and sixteen of 496 are 3.2%.
+    told = [(each.window_start - START) // HOUR - 15 * 24 for each in found(results, "duplicates")]
+    assert told == [1, 2, 3, 4, 5]
+
+
+def test_findings_of_a_short_reference_are_watches() -> None:
+    model = spec()
+    history = History.of(model, CODECS, (START, START + 5 * DAY))
+    for day in range(12):
+        rows = rows_of(day)
+        many = {REPEATED: CheckCounts(100, 100)} if day >= 5 else {}
+        made = profile_rows(without(2)(rows) if day >= 5 else rows, plan_of(model, CODECS))
+        history.add(START + day * DAY, made.merge(BucketProfile(0, checks=many)))
+    baseline = DriftBaseline.fit(history, model, (START, START + 5 * DAY))
+    results = baseline.judge(history, [START + day * DAY for day in range(5, 12)])
+    for kind in ("duplicates", "vanished_category"):
+        assert {each.severity for each in found(results, kind)} == {Severity.WATCH}
+
+
 def test_an_id_that_is_to_be_unique_counts_the_rows_that_were_left_out_for_it() -> None:
     results = judge(checks={REPEATED: CheckCounts(2, 2)}, constraints=[{"column": "row", "unique": True}])
     assert [(each.n, each.details["n_violated"]) for each in found(results, "constraint")] == [(2, 2)] * 7

@@ -118,7 +118,9 @@ def test_repeated_ids_of_a_log_are_a_finding() -> None:
     report = backtest(log, SPEC)
     found = [each for each in report.findings if each.kind == "duplicates"]
     assert len(found) == 12
-    assert (found[0].column, found[0].n, found[0].details["n_violated"]) == ("id", 80, 40)
+    # A day's share: 40 rows repeat an id, of the 960 of the last 24 hours and those 40.
+    assert (found[0].column, found[0].n, found[0].details["n_violated"]) == ("id", 1000, 40)
+    assert (found[-1].n, found[-1].details["n_violated"]) == (1440, 480)
     assert broken_of(list(report.findings)) == {"id": {("never twice", 80, 40)}}
 
 
