@@ -7,7 +7,7 @@ one bin (below 1e-3 with 1,024 even bins, nothing where each score has a bin of 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,23 @@ class BinaryTally:
         """The rows with a score by bin; `exact` where each bin is known to hold one score."""
         by_outcome = self.counts[:-1].sum(axis=2)
         return ScoreTable(by_outcome[:, 1], by_outcome[:, 0], exact)
+
+    def rebinned(self, edges: NDArray[np.float64], coarser: NDArray[np.float64]) -> "BinaryTally":
+        """The same rows in coarser score bins.
+
+        Args:
+            edges: boundaries of the bins of this tally.
+            coarser: those of the new bins, all of them among `edges`.
+
+        Raises:
+            ValueError: a boundary of the new bins lies within a bin, or `edges` are not this tally's.
+        """
+        if len(edges) + 2 != len(self.counts) or not np.isin(coarser, edges).all():
+            raise ValueError("score bins can only be joined, at boundaries that they have")
+        place = np.append(np.searchsorted(coarser, edges, side="left"), [len(coarser), len(coarser) + 1])
+        counts = np.zeros((len(coarser) + 2, 2, 2), dtype=np.int64)
+        np.add.at(counts, place, self.counts)
+        return replace(self, counts=counts)
 
     def to_fields(self) -> list[Any]:
         """Plain values for msgpack; only the occupied cells are written."""

@@ -29,7 +29,7 @@ from driftwatch.performance.discrimination import (
     roc_auc_error,
 )
 from driftwatch.performance.result import PerformanceResult
-from driftwatch.performance.score_table import ScoreTable, tabulate_scores
+from driftwatch.performance.score_table import ScoreTable, score_edges, tabulate_scores
 from driftwatch.profiles.codec import SCORE_BINS, build_codec
 
 EDGES = np.linspace(0, 1, 1025)[1:-1]
@@ -181,6 +181,22 @@ def test_a_tally_on_the_model_s_score_bins_is_close_to_the_raw_rows_and_says_how
     assert of_rows - 2e-3 <= of_bins <= of_rows
     for metric in ("log_loss", "brier_score", "accuracy", "expected_calibration_error"):
         assert found[metric].approximations == ()
+
+
+def test_scores_beyond_the_reference_keep_their_order_on_the_wider_edges() -> None:
+    """The reference knows scores of 0.2 to 0.4; production has them around 0.8."""
+    reference = np.random.default_rng(0).uniform(0.2, 0.4, 5_000)
+    edges = build_codec(reference, bins=SCORE_BINS).edges
+    outcomes = np.random.default_rng(1).random(4_000) < 0.5
+    scores = 1 / (1 + np.exp(-np.random.default_rng(2).normal(1 + outcomes, 0.8)))
+    raw = tabulate_scores(scores, outcomes)
+    wide = tally_binary(scores, outcomes, outcomes, score_edges(edges))
+    narrow = tally_binary(scores, outcomes, outcomes, edges)
+    assert roc_auc(wide.table()) == pytest.approx(roc_auc(raw), abs=1e-3)
+    assert roc_auc_error(wide.table()) < 0.01 < roc_auc_error(narrow.table())
+    np.testing.assert_array_equal(wide.rebinned(score_edges(edges), edges).counts, narrow.counts)
+    with pytest.raises(ValueError, match="only be joined"):
+        narrow.rebinned(edges, score_edges(edges))
 
 
 @settings(max_examples=40, deadline=None)
