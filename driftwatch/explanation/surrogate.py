@@ -20,6 +20,7 @@ LEAST_ROWS = 200
 _MOST_ROWS = 50_000
 _LEVELS = 250  # the trees take 255 values of a category at most
 _REPEATS = 3
+_SHUFFLED_ROWS = 4000
 _HELD_OUT = 0.25
 
 
@@ -62,8 +63,8 @@ class Surrogate:
         encoding: of its features.
         model: the fitted trees.
         r_squared: on a quarter of the rows, held out: 1 is perfect, 0 no better than the mean.
-        importance: by feature, how much R² falls on the held-out rows when its values are shuffled (3 times, the mean;
-            Breiman, 2001); 0 at least.
+        importance: by feature, how much R² falls on 4,000 held-out rows at most when its values are shuffled (3 times,
+            the mean; Breiman, 2001); 0 at least.
         n: rows that it was fitted to.
     """
 
@@ -111,12 +112,14 @@ def _fit(
     model.fit(matrix[cut:], values[cut:])
     held, truth = matrix[:cut], values[:cut]
     r_squared = _r_squared(truth, model.predict(held))
+    held, truth = held[:_SHUFFLED_ROWS], truth[:_SHUFFLED_ROWS]
+    base = _r_squared(truth, model.predict(held))
     return Surrogate(
         encoding=encoding,
         model=model,
         r_squared=r_squared,
         importance={
-            name: _importance(model, held, truth, place, r_squared, rng) for place, name in enumerate(encoding.features)
+            name: _importance(model, held, truth, place, base, rng) for place, name in enumerate(encoding.features)
         },
         n=len(values) - cut,
     )

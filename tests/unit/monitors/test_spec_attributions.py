@@ -20,5 +20,5 @@ def test_undeclared_ones_are_known_by_their_name() -> None:
 
 
 def test_a_feature_without_a_column_is_an_error_that_names_it() -> None:
-    with pytest.raises(SpecError, match="attributions.price: give the column"):
+    with pytest.raises(SpecError, match=r"attributions\.price: give the column"):
         parse_model_spec({**DOCUMENT, "attributions": {"price": None}})
