@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
             raise UserError(f"{performance_period!r} is not a performance period; write month")
         model_spec = load_model_spec(spec)
         with _progress() as progress:
-            report = backtest(file, model_spec, progress=progress)
+            report = backtest(file, model_spec, months=performance_period is not None, progress=progress)
         if as_json:
             print(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=1))
         else:

@@ -23,7 +23,7 @@ Counts = NDArray[np.int64]
 def bootstrap_counts(
     statistic: Callable[[Counts], float | None],
     counts: Counts,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
     *,
     repeats: int = REPEATS,
     confidence: float = CONFIDENCE,
@@ -36,7 +36,7 @@ def bootstrap_counts(
     Args:
         statistic: of counts of the same shape; None where it is not defined.
         counts: int64[...], rows by cell.
-        rng: the source of chance; the same state gives the same interval.
+        rng: the source of chance; the same state gives the same interval. None: no draws, and no interval.
         repeats: how many draws.
         confidence: in (0, 1).
 
@@ -44,7 +44,7 @@ def bootstrap_counts(
         None where fewer than nine tenths of the draws define the metric, or there are fewer than two rows.
     """
     n = int(counts.sum())
-    if n < 2:
+    if n < 2 or rng is None:
         return None
     occupied = np.flatnonzero(counts)
     shares = counts.reshape(-1)[occupied] / n

@@ -98,7 +98,7 @@ class CalibrationTally:
             return None
         return sum(band.n * abs(band.rate - band.mean_score) for band in self.curve()) / self.n
 
-    def error_interval(self, rng: np.random.Generator) -> Interval | None:
+    def error_interval(self, rng: np.random.Generator | None) -> Interval | None:
         """Of the expected calibration error, by the bootstrap over rows, the mean score of each band held fixed."""
         if not self.n or self.beyond:
             return None

@@ -67,7 +67,7 @@ class Confusion:
         share = wilson(self.true_positive, n)
         return Interval(2 * share.low / (1 + share.low), 2 * share.high / (1 + share.high), share.method)
 
-    def matthews_interval(self, rng: np.random.Generator) -> Interval | None:
+    def matthews_interval(self, rng: np.random.Generator | None) -> Interval | None:
         """By the bootstrap over rows."""
         return bootstrap_counts(lambda cells: _of(cells).matthews_correlation, self._array(), rng)
 
@@ -81,7 +81,7 @@ class Confusion:
             return None
         return math.fsum(costs.get(name, 0.0) * getattr(self, name) for name in self.__slots__) / self.n
 
-    def value_interval(self, costs: Mapping[str, float], rng: np.random.Generator) -> Interval | None:
+    def value_interval(self, costs: Mapping[str, float], rng: np.random.Generator | None) -> Interval | None:
         """Of the mean value of a row, by the bootstrap over rows."""
         return bootstrap_counts(lambda cells: _of(cells).value(costs), self._array(), rng)
 

@@ -138,7 +138,7 @@ def lift(table: ScoreTable, share: float = 0.1) -> float | None:
 
 
 def resample_interval(
-    metric: Callable[[ScoreTable], float | None], table: ScoreTable, rng: np.random.Generator
+    metric: Callable[[ScoreTable], float | None], table: ScoreTable, rng: np.random.Generator | None
 ) -> Interval | None:
     """Of any function of a table, by the bootstrap over rows.
 

@@ -147,7 +147,7 @@ def decode_tally(payload: bytes) -> Tally:
 
 
 def performance_of(
-    tally: Tally, *, rng: np.random.Generator, costs: Mapping[str, float] | None = None
+    tally: Tally, *, rng: np.random.Generator | None, costs: Mapping[str, float] | None = None
 ) -> list[PerformanceResult]:
     """Every metric of the tally's task.
 

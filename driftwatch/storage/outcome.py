@@ -9,7 +9,15 @@ from sqlalchemy import Connection, func, select, text
 from driftwatch.storage.scalar import Scalar, clean, join, prediction_keys, split
 from driftwatch.storage.schema import outcomes
 
-__all__ = ["LabelledRow", "OutcomeColumns", "count_outcomes", "current_outcomes", "insert_outcomes"]
+__all__ = [
+    "LabelledRow",
+    "OutcomeColumns",
+    "count_outcomes",
+    "current_outcomes",
+    "insert_outcomes",
+    "received_outcomes",
+    "touched_buckets",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class OutcomeColumns:
 class LabelledRow:
     """A prediction with its current outcome."""
 
+    key: bytes
     predicted_at: int
     score: float | None
     prediction: Scalar
@@ -79,6 +88,8 @@ def insert_outcomes(conn: Connection, given: OutcomeColumns) -> int:
     return len(rows)
 
 
+_FOR_EVER = 2**63 - 1
+
 _CURRENT = text(
     """
     WITH said AS (
@@ -86,20 +97,21 @@ _CURRENT = text(
                o.value_number, o.value_text, o.observed_at, o.received_at, o.batch_id, o.position
         FROM predictions p JOIN outcomes o ON o.model_id = :model_id AND o.key = p.key
         WHERE p.version_id = :version_id AND p.predicted_at >= :starts AND p.predicted_at < :ends
-          AND o.received_at < :known_by
+          AND o.received_at < :known_by AND o.observed_at < :observed_by
         UNION ALL
         SELECT p.key, p.day, p.predicted_at, p.score, p.prediction_number, p.prediction_text,
                o.value_number, o.value_text, o.observed_at, o.received_at, o.batch_id, o.position
         FROM predictions p JOIN outcomes o ON o.model_id = :model_id AND o.key IS NULL AND o.request_id = p.request_id
         WHERE p.version_id = :version_id AND p.predicted_at >= :starts AND p.predicted_at < :ends
-          AND p.request_id IS NOT NULL AND o.received_at < :known_by
+          AND p.request_id IS NOT NULL AND o.received_at < :known_by AND o.observed_at < :observed_by
     ), ranked AS (
         SELECT *, row_number() OVER (
             PARTITION BY key, day ORDER BY observed_at DESC, received_at DESC, batch_id DESC, position DESC
         ) AS age
         FROM said
     )
-    SELECT predicted_at, score, prediction_number, prediction_text, value_number, value_text, observed_at, received_at
+    SELECT key, predicted_at, score, prediction_number, prediction_text, value_number, value_text, observed_at,
+           received_at
     FROM ranked
     WHERE age = 1 AND (value_number IS NOT NULL OR value_text IS NOT NULL)
     ORDER BY predicted_at, key
@@ -108,7 +120,14 @@ _CURRENT = text(
 
 
 def current_outcomes(
-    conn: Connection, model_id: int, version_id: int, start: int, end: int, *, known_by: int | None = None
+    conn: Connection,
+    model_id: int,
+    version_id: int,
+    start: int,
+    end: int,
+    *,
+    known_by: int | None = None,
+    observed_by: int | None = None,
 ) -> list[LabelledRow]:
     """The predictions made in [start, end) that have an outcome, each with its current one.
 
@@ -119,16 +138,19 @@ def current_outcomes(
         start: microseconds UTC, included.
         end: excluded.
         known_by: only outcomes received before this instant, so that a verdict can be computed again.
+        observed_by: only outcomes observed before this instant, so that windows are compared at one age.
     """
     bounds = {
         "model_id": model_id,
         "version_id": version_id,
         "starts": start,
         "ends": end,
-        "known_by": 2**63 - 1 if known_by is None else known_by,
+        "known_by": _FOR_EVER if known_by is None else known_by,
+        "observed_by": _FOR_EVER if observed_by is None else observed_by,
     }
     return [
         LabelledRow(
+            bytes(row.key),
             row.predicted_at,
             row.score,
             join(row.prediction_number, row.prediction_text),
@@ -138,6 +160,57 @@ def current_outcomes(
         )
         for row in conn.execute(_CURRENT, bounds)
     ]
+
+
+_TOUCHED = text(
+    """
+    SELECT p.version_id, p.predicted_at - p.predicted_at % :width AS bucket_at
+    FROM outcomes o JOIN predictions p ON p.version_id IN (
+        SELECT id FROM model_versions WHERE model_id = :model_id
+    ) AND p.key = o.key
+    WHERE o.model_id = :model_id AND o.received_at >= :since AND o.received_at < :until AND o.key IS NOT NULL
+    UNION
+    SELECT p.version_id, p.predicted_at - p.predicted_at % :width
+    FROM outcomes o JOIN predictions p ON p.request_id = o.request_id AND p.version_id IN (
+        SELECT id FROM model_versions WHERE model_id = :model_id
+    )
+    WHERE o.model_id = :model_id AND o.received_at >= :since AND o.received_at < :until AND o.key IS NULL
+    UNION
+    SELECT p.version_id, p.predicted_at - p.predicted_at % :width
+    FROM batches b JOIN predictions p
+        ON p.version_id = b.version_id AND p.predicted_at >= b.first_at AND p.predicted_at <= b.last_at
+    WHERE b.model_id = :model_id AND b.kind = 'predictions' AND b.received_at >= :since AND b.received_at < :until
+      AND (EXISTS (SELECT 1 FROM outcomes o WHERE o.model_id = :model_id AND o.key = p.key)
+           OR EXISTS (SELECT 1 FROM outcomes o WHERE o.model_id = :model_id AND o.key IS NULL
+                      AND o.request_id = p.request_id))
+    """
+)
+
+
+def touched_buckets(conn: Connection, model_id: int, since: int, until: int, *, width: int) -> list[tuple[int, int]]:
+    """``(version_id, bucket_at)`` of every bucket whose labelled rows changed, ascending.
+
+    A bucket changes by outcomes received in [since, until), and by predictions received then whose outcome is known.
+
+    Args:
+        conn: a connection.
+        model_id: the model.
+        since: microseconds UTC, included.
+        until: excluded.
+        width: of a bucket, microseconds.
+    """
+    bounds = {"model_id": model_id, "since": since, "until": until, "width": width}
+    return sorted((int(version_id), int(bucket_at)) for version_id, bucket_at in conn.execute(_TOUCHED, bounds))
+
+
+def received_outcomes(conn: Connection, model_id: int, since: int) -> bool:
+    """Whether a model has any outcome, or got any since."""
+    return (
+        conn.execute(
+            select(outcomes.c.model_id).where(outcomes.c.model_id == model_id, outcomes.c.received_at >= since).limit(1)
+        ).scalar()
+        is not None
+    )
 
 
 def count_outcomes(conn: Connection, model_id: int) -> int:

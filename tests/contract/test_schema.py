@@ -22,6 +22,8 @@ from driftwatch.storage.engine import Database
 from driftwatch.storage.schema import metadata
 from driftwatch.storage.store import Store
 
+HEAD = migration.HEAD
+LATER = f"{int(HEAD) + 1:04}"
 NAMES = sorted({*metadata.tables, *(column.name for table in metadata.tables.values() for column in table.columns)})
 
 
@@ -140,11 +142,11 @@ def test_sqlite_makes_a_copy_before_it_upgrades_what_holds_data(
         registration.ensure_model(conn, "production", "flights", at=1)
     _pretend_a_second_revision(tmp_path, monkeypatch)
     with Store.open(f"sqlite:///{path}") as store, store.read() as conn:
-        assert migration.revision(conn) == "0002"
+        assert migration.revision(conn) == LATER
         assert [model.name for model in registration.list_models(conn)] == ["flights"]
-    (copy,) = tmp_path.glob("store.db.before-0002-*")
+    (copy,) = tmp_path.glob(f"store.db.before-{LATER}-*")
     with closing(sqlite3.connect(copy)) as conn:
-        assert conn.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert conn.execute("SELECT version_num FROM alembic_version").fetchone() == (HEAD,)
         assert conn.execute("SELECT name FROM models").fetchone() == ("flights",)
 
 
@@ -157,7 +159,7 @@ def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ZeroDivisionError):
         Store.open(f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as conn:
-        assert conn.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert conn.execute("SELECT version_num FROM alembic_version").fetchone() == (HEAD,)
         assert "x" not in {row[1] for row in conn.execute("PRAGMA table_info(models)")}
 
 
@@ -168,7 +170,7 @@ def test_postgresql_at_an_older_schema_waits_for_the_command(
     _pretend_a_second_revision(tmp_path, monkeypatch)
     with pytest.raises(SchemaVersionError, match="run: driftwatch db upgrade") as caught:
         Store.open(url)
-    assert (caught.value.found, caught.value.needed) == ("0001", "0002")
+    assert (caught.value.found, caught.value.needed) == (HEAD, LATER)
     with Database(url) as database:
         migration.upgrade(database)
     Store.open(url).close()
@@ -187,12 +189,12 @@ def _pretend_a_second_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     folder = tmp_path / "later" / "migrations"
     shutil.copytree(bundled_dir("migrations"), folder)
     statement = body or "    op.add_column('models', sa.Column('nickname', sa.Text()))"
-    (folder / "versions" / "0002_later.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\n\nrevision = '0002'\ndown_revision = '0001'\n\n\n"
+    (folder / "versions" / f"{LATER}_later.py").write_text(
+        f"import sqlalchemy as sa\nfrom alembic import op\n\nrevision = '{LATER}'\ndown_revision = '{HEAD}'\n\n\n"
         f"def upgrade() -> None:\n{statement}\n"
     )
     monkeypatch.setattr(migration, "bundled_dir", lambda _name: folder)
-    monkeypatch.setattr(migration, "HEAD", "0002")
+    monkeypatch.setattr(migration, "HEAD", LATER)
 
 
 def test_a_file_that_a_client_made_for_its_inbox_becomes_a_store(tmp_path: Path) -> None:

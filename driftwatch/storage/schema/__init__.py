@@ -26,6 +26,7 @@ from driftwatch.storage.schema.arrival import (
 )
 from driftwatch.storage.schema.column import metadata
 from driftwatch.storage.schema.judging import findings, monitor_runs, monitors, reference_sets
+from driftwatch.storage.schema.labelling import outcome_counts, outcome_profiles
 from driftwatch.storage.schema.registration import codecs, features, model_versions, models
 from driftwatch.storage.schema.service import annotations, api_keys, audit_events, deployments, heartbeats, leases
 
@@ -55,6 +56,8 @@ __all__ = [
     "monitor_runs",
     "monitors",
     "notifications",
+    "outcome_counts",
+    "outcome_profiles",
     "outcomes",
     "predictions",
     "profile_deltas",

@@ -1,0 +1,233 @@
+"""The outcomes of a historical log, judged as the service would have: at one age, with what was known by then."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftwatch.domain.instant import DAY, SECOND, from_datetime, to_datetime, to_iso
+from driftwatch.domain.wall_clock import bucket_numbers
+from driftwatch.drift.rule import Calendar
+from driftwatch.estimation.cbpe import estimate_binary
+from driftwatch.monitors.alignment import Alignment
+from driftwatch.monitors.baseline import WindowResult
+from driftwatch.monitors.history import History, NumericHistory
+from driftwatch.monitors.maturity import judged_age
+from driftwatch.monitors.outcome import OutcomeBaseline, OutcomeHistory, OutcomeVerdicts, fit_outcomes
+from driftwatch.monitors.outcome_cells import bin_values
+from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.verdict import Window
+from driftwatch.performance.tally import TallyPlan, as_class, performance_of, tally_rows
+from driftwatch.profiles.codec import NumericCodec, build_codec
+from driftwatch.service.label_log import NEVER, Labels
+from driftwatch.service.prediction_log import PredictionLog
+
+__all__ = ["OutcomeReplay", "replay_outcomes"]
+
+
+@dataclass(frozen=True, eq=False)
+class OutcomeReplay:
+    """The labelled rows of a log.
+
+    Attributes:
+        spec: the model's declaration.
+        alignment: of the windows.
+        age: at which buckets are judged, microseconds.
+        at: int64[n], of every row, ascending.
+        labels: of every row.
+        plan: how they are tallied.
+        history: the drift history, which holds the histogram of every window's scores.
+        baseline: what the labelled reference says, or None where too little of it is labelled.
+        verdicts: by the start of the run's window in which they become known.
+    """
+
+    spec: ModelSpec
+    alignment: Alignment
+    age: int
+    at: NDArray[np.int64]
+    labels: Labels
+    plan: TallyPlan
+    history: History
+    baseline: OutcomeBaseline | None
+    verdicts: Mapping[int, OutcomeVerdicts]
+
+    def add_to(self, result: WindowResult) -> WindowResult:
+        """A window's result with the verdicts on outcomes that became known at its end."""
+        told = self.verdicts.get(result.window_end)
+        if told is None:
+            return result
+        findings = sorted(
+            (*result.findings, *told.findings),
+            key=lambda each: (-each.severity.rank, each.signal.value, each.column or ""),
+        )
+        return replace(
+            result,
+            findings=tuple(findings),
+            judged={**result.judged, **told.states},
+            summary={**result.summary, "outcomes": dict(told.summary)},
+        )
+
+    def performance(self, start: int, end: int, *, months: bool = False) -> list[dict[str, Any]]:
+        """Every metric of every day (or longer window) from `start` on, and of calendar months, in the public shape.
+
+        With every label of the log: `as_of` is the log's end, and a window is mature when it was over for so long then
+        that its outcomes were judged.
+        """
+        as_of = max(end, int(self.labels.known_at[self.labels.known_at != NEVER].max(initial=0)))
+        rows: list[dict[str, Any]] = []
+        for low, high in [*self._days(start, end), *(self._months(start, end) if months else ())]:
+            rows += self._metrics(low, high, as_of)
+        return rows
+
+    def _days(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        days = replace(self.alignment, width=max(DAY, self.alignment.width))
+        for low in days.windows(start, end):
+            yield low, days.start(days.index(low) + 1)
+
+    def _months(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        moment = to_datetime(start).astimezone(self.spec.zone)
+        month = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        while from_datetime(month) < end:
+            after = (month + timedelta(days=32)).replace(day=1)
+            yield from_datetime(month), from_datetime(after)
+            month = after
+
+    def _metrics(self, low: int, high: int, as_of: int) -> Iterator[dict[str, Any]]:
+        first, stop = np.searchsorted(self.at, [low, high]).tolist()
+        rows = np.arange(first, stop)
+        if self.labels.decided is not None:
+            rows = rows[self.labels.decided[rows]]
+        if not len(rows):
+            return
+        known = rows[self.labels.known_at[rows] <= as_of]
+        tally = tally_rows(self.plan, self.labels.known(known), unlabelled=len(rows) - len(known))
+        shared = {"window_start": to_iso(low), "window_end": to_iso(high)}
+        rng = np.random.default_rng(0) if high - low > 2 * DAY else None  # the bootstrap is for months
+        for result in performance_of(tally, rng=rng, costs=self.spec.costs or None):
+            if result.of is None and result.value is not None:
+                interval = result.interval
+                yield {
+                    **shared,
+                    "metric": result.metric,
+                    "value": result.value,
+                    "low": interval.low if interval else None,
+                    "high": interval.high if interval else None,
+                    "n": result.n,
+                    "labelled_share": result.labelled_share,
+                    "mature": high + self.age <= as_of,
+                    "estimated": False,
+                    "as_of": to_iso(as_of),
+                }
+        yield from self._estimates(low, high, shared, as_of)
+
+    def _estimates(self, low: int, high: int, shared: Mapping[str, Any], as_of: int) -> Iterator[dict[str, Any]]:
+        column = self.history.columns.get(("output", "score"))
+        calibration = self.baseline.calibration if self.baseline is not None else None
+        if calibration is None or not isinstance(column, NumericHistory) or column.codec.bins != calibration.bins:
+            return
+        index = self.history.alignment.index
+        counts = column.counts(index(low), index(high - 1) + 1).sum(axis=0)
+        values = bin_values(column.codec)
+        threshold = self.spec.decision_threshold
+        positive = len(values) if threshold is None else int(np.searchsorted(values, threshold))
+        for estimate in estimate_binary(counts, calibration, np.clip(values, 0.0, 1.0), positive).values():
+            yield {
+                **shared,
+                "metric": estimate.metric,
+                "value": estimate.value,
+                "low": estimate.low,
+                "high": estimate.high,
+                "n": estimate.n,
+                "labelled_share": 0.0,
+                "mature": True,
+                "estimated": True,
+                "as_of": to_iso(as_of),
+            }
+
+
+def replay_outcomes(
+    log: PredictionLog, spec: ModelSpec, history: History, reference: tuple[int, int]
+) -> OutcomeReplay | None:
+    """The outcomes of a log that has labels, or None.
+
+    Args:
+        log: its rows.
+        spec: the model's declaration.
+        history: of the drift.
+        reference: ``(start, end)`` in whole windows.
+    """
+    labels = log.labels
+    if labels is None:
+        return None
+    alignment = history.alignment
+    classes = (
+        [None] * len(log) if spec.task in {"regression", "ranking"} else [as_class(each) for each in labels.values]
+    )
+    age = judged_age(log.at, labels.known_at, classes, reference, alignment.width)
+    score = history.columns.get(("output", "score"))
+    codec = score.codec if isinstance(score, NumericHistory) else None
+    errors = _error_codec(log, labels, reference) if spec.task == "regression" else None
+    edges = np.zeros(0) if codec is None else codec.edges
+    plan = TallyPlan(spec.task, edges, errors, spec.decision_threshold)
+    outcomes = _judged_history(log, labels, plan, alignment, age, codec, errors)
+    first, stop = alignment.index(reference[0]), alignment.index(reference[1] - 1) + 1
+    calendar = Calendar(alignment.width // SECOND, first, spec.timezone)
+    baseline = fit_outcomes(outcomes, spec, calendar, (first, stop))
+    verdicts = _verdicts(outcomes, baseline, alignment, stop, age, int(log.at[-1]))
+    return OutcomeReplay(spec, alignment, age, log.at, labels, plan, history, baseline, verdicts)
+
+
+def _error_codec(log: PredictionLog, labels: Labels, reference: tuple[int, int]) -> NumericCodec | None:
+    """Bins of the errors of the reference that were known at its end."""
+    rows = np.flatnonzero((log.at >= reference[0]) & (log.at < reference[1]) & (labels.known_at < reference[1]))
+    known = labels.known(rows)
+    pairs = [(p, y) for p, y in zip(known.predictions, known.outcomes, strict=True) if p is not None and y is not None]
+    errors = np.array([float(p) - float(y) for p, y in pairs])
+    errors = errors[np.isfinite(errors)]
+    return build_codec(errors) if len(errors) >= 2 else None
+
+
+def _judged_history(
+    log: PredictionLog,
+    labels: Labels,
+    plan: TallyPlan,
+    alignment: Alignment,
+    age: int,
+    score_codec: NumericCodec | None,
+    error_codec: NumericCodec | None,
+) -> OutcomeHistory:
+    """Each window with the outcomes that were known `age` after its end."""
+    history = OutcomeHistory(score_codec, error_codec)
+    origin = alignment.index(0) - int(bucket_numbers(np.zeros(1, dtype=np.int64), alignment.width, alignment.zone)[0])
+    indexes = bucket_numbers(log.at, alignment.width, alignment.zone) + origin
+    bounds = np.flatnonzero(np.diff(indexes, prepend=indexes[0] - 1))
+    for low, high in zip(bounds.tolist(), [*bounds[1:].tolist(), len(log)], strict=True):
+        index = int(indexes[low])
+        rows = np.arange(low, high)
+        if labels.decided is not None:
+            rows = rows[labels.decided[rows]]
+        known = rows[labels.known_at[rows] <= alignment.start(index + 1) + age]
+        if len(known):
+            tally = tally_rows(plan, labels.known(known), unlabelled=len(rows) - len(known))
+            history.add(index, tally, len(rows))
+    return history
+
+
+def _verdicts(
+    outcomes: OutcomeHistory,
+    baseline: OutcomeBaseline | None,
+    alignment: Alignment,
+    stop: int,
+    age: int,
+    last_at: int,
+) -> dict[int, OutcomeVerdicts]:
+    if baseline is None:
+        return {}
+    windows = {}
+    for index in range(stop, alignment.index(last_at) + 1):
+        end = alignment.start(index + 1)
+        windows[index] = Window(alignment.start(index), end, end + age)
+    return {windows[index].at: verdict for index, verdict in baseline.judge(outcomes, windows).items()}
