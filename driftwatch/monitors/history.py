@@ -134,10 +134,12 @@ class CategoricalHistory(ColumnHistory):
         codes: a number for every value.
         listed: by window index, codes of its values and their rows, in the narrowest types that hold them; values that
             fell to the cap of their bucket share one level.
+        renumbered: how often values were given other codes.
     """
 
     codes: dict[str, int] = field(default_factory=dict)
     listed: dict[int, tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]] = field(default_factory=dict)
+    renumbered: int = 0
     _values: list[str] = field(default_factory=list)
     _roomy: int = _ROOM
 
@@ -164,6 +166,7 @@ class CategoricalHistory(ColumnHistory):
             kept = {index: self.levels(index) for index in self.listed}
             self.codes.clear()
             self._values.clear()
+            self.renumbered += 1
             self.listed = {index: self._coded(levels) for index, levels in kept.items()}
 
     def lend(self, index: int, profile: CategoricalProfile) -> None:
@@ -177,6 +180,22 @@ class CategoricalHistory(ColumnHistory):
             return {}
         values = self._values
         return {values[code]: n for code, n in zip(known[0].tolist(), known[1].tolist(), strict=True)}
+
+    def coded_at(self, indexes: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Place of the window, code and rows, int64[k] each, of all values in windows by index."""
+        found = [(place, *of) for place, index in enumerate(indexes) if (of := self.listed.get(index)) is not None]
+        if not found:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
+        places, codes, counts = zip(*found, strict=True)
+        return (
+            np.repeat(places, [len(each) for each in codes]),
+            np.concatenate(codes).astype(np.int64),
+            np.concatenate(counts).astype(np.int64),
+        )
+
+    def values_from(self, code: int) -> list[str]:
+        """The values of codes from this one on, in order."""
+        return self._values[code:]
 
     def counts(self, first: int, stop: int) -> list[Mapping[str, int]]:
         """Rows by value, for each window."""

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.drift.rule import ColumnSource, FittedRule, Judgement, NumericCells, Trail
-from driftwatch.monitors.history import UNLISTED, ColumnKey, History, NumericHistory
-from driftwatch.monitors.series import PRESENT
+from driftwatch.drift.rule import CategoryCells, ColumnSource, FittedRule, Judgement, NumericCells, Trail
+from driftwatch.monitors.history import UNLISTED, CategoricalHistory, ColumnKey, History, NumericHistory
 
 __all__ = ["GroupTrail", "HistorySource"]
+
+_NEW, _UNLISTED = -1, -2  # in place of a cell
 
 
 class HistorySource:
@@ -21,6 +22,8 @@ class HistorySource:
         self._fitted = rule.model.columns[key[1]]
         self._first = first
         self._identifier = identifier
+        self._renumbered = 0
+        self._by_code = np.zeros(0, dtype=np.int64)
 
     def cells(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """int64[K, C + 2] of windows counted from the reference's first: by cell, missing, with new values.
@@ -36,13 +39,13 @@ class HistorySource:
         if isinstance(column, NumericHistory) and isinstance(fitted.cells, NumericCells):
             fine = column.counts_at(indexes)
             result[:, :-2], result[:, -1] = fitted.cells.coarse(fine), fitted.cells.novel(fine)
-        elif not isinstance(column, NumericHistory) and not isinstance(fitted.cells, NumericCells):
-            levels = column.counts_at(indexes)
-            if self._identifier:
-                levels = [{PRESENT: sum(window.values())} for window in levels]
-            unlisted = np.array([window.get(UNLISTED, 0) for window in levels], dtype=np.int64)
-            result[:, :-2], result[:, -1] = fitted.cells.coarse(levels), fitted.cells.novel(levels)
-            result[:, -1] -= unlisted  # "others", but no news
+        elif isinstance(column, CategoricalHistory) and isinstance(fitted.cells, CategoryCells):
+            places_of, codes, counts = column.coded_at(indexes)
+            cells = self._cells_of_codes(column)[codes]
+            others = fitted.n_cells - 1
+            np.add.at(result, (places_of, np.where(cells < 0, others, cells)), counts)
+            new = cells == _NEW
+            np.add.at(result[:, -1], places_of[new], counts[new])
         carried, missing = column.rows.at(places), column.missing.at(places)
         result[:, -2] = missing if carried.all() else np.where(carried == 0, history.rows.at(places), missing)
         if (result[:, :-2].sum(axis=1) != carried - missing).any():
@@ -50,6 +53,20 @@ class HistorySource:
         known = positions < len(fitted.novel)
         result[known, -1] = fitted.novel[positions[known]]
         return result
+
+    def _cells_of_codes(self, column: CategoricalHistory) -> NDArray[np.int64]:
+        """The cell of every value that the column has had, by code; of those that have none, why."""
+        if self._renumbered != column.renumbered:
+            self._renumbered, self._by_code = column.renumbered, np.zeros(0, dtype=np.int64)
+        fresh = column.values_from(len(self._by_code))
+        if fresh and isinstance(self._fitted.cells, CategoryCells):
+            known = self._fitted.cells.cell_of_level
+            # Of an identifier all values are one; what a bucket did not list is among the others, but no news.
+            cells = [
+                0 if self._identifier else _UNLISTED if value == UNLISTED else known.get(value, _NEW) for value in fresh
+            ]
+            self._by_code = np.concatenate((self._by_code, np.array(cells, dtype=np.int64)))
+        return self._by_code
 
     def rows(self, stop: int) -> NDArray[np.int64]:
         """int64[stop], all rows of every window."""
