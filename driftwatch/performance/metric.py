@@ -16,11 +16,11 @@ from driftwatch.performance.discrimination import average_precision, ks_separati
 from driftwatch.performance.result import PerformanceResult, direction_of
 from driftwatch.performance.score_table import ScoreTable, tabulate_scores
 
-__all__ = ["LabelledRows", "Metric", "measure_rows", "metrics", "metrics_of"]
+__all__ = ["Metric", "MetricRows", "measure_rows", "metrics", "metrics_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelledRows:
+class MetricRows:
     """Rows with their outcomes, as arrays of one length.
 
     Attributes:
@@ -40,9 +40,9 @@ class LabelledRows:
     def __len__(self) -> int:
         return len(self.outcomes)
 
-    def take(self, rows: NDArray[np.int64]) -> "LabelledRows":
+    def take(self, rows: NDArray[np.int64]) -> "MetricRows":
         """Some of the rows, in that order; a row may be taken twice."""
-        return LabelledRows(
+        return MetricRows(
             self.outcomes[rows],
             None if self.decisions is None else self.decisions[rows],
             None if self.scores is None else self.scores[rows],
@@ -64,7 +64,7 @@ class Metric:
 
     name: str
     tasks: tuple[str, ...]
-    on_rows: Callable[[LabelledRows], float | None]
+    on_rows: Callable[[MetricRows], float | None]
     direction: str = "higher_is_better"
 
 
@@ -77,7 +77,7 @@ def metrics_of(task: str) -> tuple[str, ...]:
 
 
 def measure_rows(
-    name: str, rows: LabelledRows, *, rng: np.random.Generator, labelled_share: float = 1.0
+    name: str, rows: MetricRows, *, rng: np.random.Generator, labelled_share: float = 1.0
 ) -> PerformanceResult:
     """One metric of raw rows, with the bootstrap interval over rows (over queries, for a ranking).
 
@@ -112,11 +112,11 @@ def _groups(queries: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(np.diff(queries[order])) + 1)
 
 
-def _queries_of(rows: LabelledRows, chosen: list[NDArray[np.int64]]) -> LabelledRows:
+def _queries_of(rows: MetricRows, chosen: list[NDArray[np.int64]]) -> MetricRows:
     """The rows of queries, each drawn one a query of its own."""
     taken = rows.take(np.concatenate(chosen))
     numbers = np.repeat(np.arange(len(chosen)), [len(each) for each in chosen])
-    return LabelledRows(taken.outcomes, taken.decisions, taken.scores, numbers, taken.features)
+    return MetricRows(taken.outcomes, taken.decisions, taken.scores, numbers, taken.features)
 
 
 def _finite(value: float | None) -> float | None:
@@ -126,12 +126,12 @@ def _finite(value: float | None) -> float | None:
 _DEPTH = 10
 
 
-def _confusion(rows: LabelledRows) -> Confusion | None:
+def _confusion(rows: MetricRows) -> Confusion | None:
     return None if rows.decisions is None else count_confusion(rows.decisions, rows.outcomes)
 
 
-def _share(name: str) -> Callable[[LabelledRows], float | None]:
-    def on_rows(rows: LabelledRows) -> float | None:
+def _share(name: str) -> Callable[[MetricRows], float | None]:
+    def on_rows(rows: MetricRows) -> float | None:
         if rows.decisions is None:
             return None
         if rows.outcomes.dtype != np.bool_:
@@ -142,30 +142,30 @@ def _share(name: str) -> Callable[[LabelledRows], float | None]:
     return on_rows
 
 
-def _classes(rows: LabelledRows) -> multiclass.MulticlassTally:
+def _classes(rows: MetricRows) -> multiclass.MulticlassTally:
     decisions = [] if rows.decisions is None else rows.decisions.tolist()
     return multiclass.tally_multiclass(decisions, rows.outcomes.tolist())
 
 
-def _accuracy(rows: LabelledRows) -> float | None:
+def _accuracy(rows: MetricRows) -> float | None:
     return None if rows.decisions is None else float(np.mean(rows.decisions == rows.outcomes))
 
 
-def _f1(rows: LabelledRows) -> float | None:
+def _f1(rows: MetricRows) -> float | None:
     if rows.outcomes.dtype != np.bool_:
         return None if rows.decisions is None else multiclass.average(_classes(rows).counts, "f1", "macro")
     confusion = _confusion(rows)
     return None if confusion is None else confusion.f1
 
 
-def _correlation(rows: LabelledRows) -> float | None:
+def _correlation(rows: MetricRows) -> float | None:
     if rows.outcomes.dtype != np.bool_:
         return None if rows.decisions is None else multiclass.multiclass_correlation(_classes(rows).counts)
     confusion = _confusion(rows)
     return None if confusion is None else confusion.matthews_correlation
 
 
-def _on_table(of: Callable[[ScoreTable], float | None]) -> Callable[[LabelledRows], float | None]:
+def _on_table(of: Callable[[ScoreTable], float | None]) -> Callable[[MetricRows], float | None]:
     return lambda rows: None if rows.scores is None else of(tabulate_scores(rows.scores, rows.outcomes))
 
 
@@ -174,8 +174,8 @@ def _gini(table: ScoreTable) -> float | None:
     return None if area is None else 2 * area - 1
 
 
-def _on_losses(name: str) -> Callable[[LabelledRows], float | None]:
-    def on_rows(rows: LabelledRows) -> float | None:
+def _on_losses(name: str) -> Callable[[MetricRows], float | None]:
+    def on_rows(rows: MetricRows) -> float | None:
         if rows.scores is None or tally_calibration(rows.scores, rows.outcomes).beyond:
             return None
         nothing = np.zeros(len(rows), dtype=np.bool_)
@@ -185,8 +185,8 @@ def _on_losses(name: str) -> Callable[[LabelledRows], float | None]:
     return on_rows
 
 
-def _on_calibration(name: str) -> Callable[[LabelledRows], float | None]:
-    def on_rows(rows: LabelledRows) -> float | None:
+def _on_calibration(name: str) -> Callable[[MetricRows], float | None]:
+    def on_rows(rows: MetricRows) -> float | None:
         if rows.scores is None:
             return None
         found: float | None = getattr(tally_calibration(rows.scores, rows.outcomes), name)
@@ -207,8 +207,8 @@ _ERRORS: dict[str, Callable[[_Values, _Values], float]] = {
 }
 
 
-def _on_errors(name: str) -> Callable[[LabelledRows], float | None]:
-    def on_rows(rows: LabelledRows) -> float | None:
+def _on_errors(name: str) -> Callable[[MetricRows], float | None]:
+    def on_rows(rows: MetricRows) -> float | None:
         if rows.decisions is None:
             return None
         with np.errstate(all="ignore"):  # what is not finite is not defined
@@ -217,8 +217,8 @@ def _on_errors(name: str) -> Callable[[LabelledRows], float | None]:
     return on_rows
 
 
-def _on_queries(name: str) -> Callable[[LabelledRows], float | None]:
-    def on_rows(rows: LabelledRows) -> float | None:
+def _on_queries(name: str) -> Callable[[MetricRows], float | None]:
+    def on_rows(rows: MetricRows) -> float | None:
         if rows.scores is None or rows.queries is None:
             return None
         tally = ranking.tally_ranking(rows.queries, rows.scores, rows.outcomes, depth=_DEPTH)
@@ -227,7 +227,7 @@ def _on_queries(name: str) -> Callable[[LabelledRows], float | None]:
     return on_rows
 
 
-def _add(name: str, tasks: tuple[str, ...], on_rows: Callable[[LabelledRows], float | None]) -> None:
+def _add(name: str, tasks: tuple[str, ...], on_rows: Callable[[MetricRows], float | None]) -> None:
     metrics.add(name, Metric(name, tasks, on_rows, direction_of(name)))
 
 

@@ -26,6 +26,7 @@ REGRESSION_METRICS = (
 """In the order of the results."""
 
 
+_MEDIAN = 0.5
 _PARTS = ("error", "absolute", "squared", "label", "percentage", "squared_log")
 
 
@@ -142,11 +143,12 @@ def tally_regression(
     )
 
 
-def regression_performance(tally: RegressionTally, *, quantile: float = 0.5) -> dict[str, PerformanceResult]:
+def regression_performance(tally: RegressionTally, *, quantile: float = _MEDIAN) -> dict[str, PerformanceResult]:
     """Every metric of a regression model.
 
     Means have Student's interval; that of the root mean squared error is the square root of the mean squared error's.
-    R² has none here, since it is no mean of rows.
+    R² has none here, since it is no mean of rows (:func:`bootstrap_parts` over buckets gives one), and the quantile
+    loss has one for the median only, where it is half the absolute error.
 
     Args:
         tally: its labelled rows.
@@ -154,15 +156,23 @@ def regression_performance(tally: RegressionTally, *, quantile: float = 0.5) -> 
     """
     squared = tally.squared.interval
     root = None if squared is None else Interval(*_roots(squared), squared.method)
+    absolute = _positive(tally.absolute)
+    halved = None if absolute is None else Interval(absolute.low / 2, absolute.high / 2, absolute.method)
     n = tally.n
     rows: list[tuple[str, float | None, Interval | None, int, tuple[str, ...]]] = [
-        ("mean_absolute_error", tally.absolute.mean, _positive(tally.absolute), n, ()),
+        ("mean_absolute_error", tally.absolute.mean, absolute, n, ()),
         ("root_mean_squared_error", None if not n else math.sqrt(tally.squared.mean or 0.0), root, n, ()),
         ("mean_error", tally.error.mean, tally.error.interval, n, ()),
         _part("mean_absolute_percentage_error", tally.percentage, n, "without the rows whose label is 0"),
         _part("mean_squared_log_error", tally.squared_log, n, "without the rows at -1 and below"),
         ("r2", tally.r2, None, n, ()),
-        ("quantile_loss", tally.quantile_loss(quantile), None, n, (f"of the {quantile:g} quantile",)),
+        (
+            "quantile_loss",
+            tally.quantile_loss(quantile),
+            halved if quantile == _MEDIAN else None,
+            n,
+            (f"of the {quantile:g} quantile",),
+        ),
     ]
     share = tally.labelled_share
     return {

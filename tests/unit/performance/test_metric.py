@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 
 from driftwatch import _registry
 from driftwatch.errors import UnknownNameError
-from driftwatch.performance.metric import LabelledRows, Metric, measure_rows, metrics, metrics_of
+from driftwatch.performance.metric import Metric, MetricRows, measure_rows, metrics, metrics_of
 from driftwatch.performance.regression import regression_performance, tally_regression
 from driftwatch.performance.result import direction_of
 
@@ -26,17 +26,17 @@ CONTRACT = {
 }
 
 
-def rows_of(task: str, n: int = 120, seed: int = 0) -> LabelledRows:
+def rows_of(task: str, n: int = 120, seed: int = 0) -> MetricRows:
     rng = np.random.default_rng(seed)
     scores = rng.random(n)
     if task == "binary":
-        return LabelledRows(rng.random(n) < scores, scores > 0.5, scores)
+        return MetricRows(rng.random(n) < scores, scores > 0.5, scores)
     if task == "multiclass":
-        return LabelledRows(rng.choice(["a", "b", "c"], n), rng.choice(["a", "b", "c"], n))
+        return MetricRows(rng.choice(["a", "b", "c"], n), rng.choice(["a", "b", "c"], n))
     if task == "regression":
         labels = rng.lognormal(0, 1, n)
-        return LabelledRows(labels, labels + rng.normal(0, 0.1, n))
-    return LabelledRows(rng.integers(0, 3, n).astype(np.float64), None, scores, rng.integers(0, 12, n))
+        return MetricRows(labels, labels + rng.normal(0, 0.1, n))
+    return MetricRows(rng.integers(0, 3, n).astype(np.float64), None, scores, rng.integers(0, 12, n))
 
 
 @pytest.mark.parametrize("task", CONTRACT)
@@ -71,7 +71,7 @@ def test_errors_by_name_are_those_of_the_tally() -> None:
 
 @pytest.mark.parametrize("task", CONTRACT)
 def test_rows_that_lack_what_a_metric_needs_have_no_value(task: str) -> None:
-    bare = LabelledRows(rows_of(task).outcomes)
+    bare = MetricRows(rows_of(task).outcomes)
     for name in metrics_of(task):
         result = measure_rows(name, bare, rng=np.random.default_rng(0))
         assert (result.value, result.interval) == (None, None)
@@ -80,7 +80,7 @@ def test_rows_that_lack_what_a_metric_needs_have_no_value(task: str) -> None:
 def test_a_metric_of_another_package_enters_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cost that weighs misses by a column of the user's own."""
 
-    def missed(rows: LabelledRows) -> float | None:
+    def missed(rows: MetricRows) -> float | None:
         assert rows.decisions is not None
         return float(np.sum(rows.features["amount"] * (rows.outcomes & ~rows.decisions)))
 
@@ -94,7 +94,7 @@ def test_a_metric_of_another_package_enters_by_its_entry_point(monkeypatch: pyte
     monkeypatch.setattr("driftwatch.performance.metric.metrics", registry)
     rows = rows_of("binary")
     amounts = np.arange(120.0)
-    rows = LabelledRows(rows.outcomes, rows.decisions, rows.scores, None, {"amount": amounts})
+    rows = MetricRows(rows.outcomes, rows.decisions, rows.scores, None, {"amount": amounts})
     result = measure_rows("missed_amount", rows, rng=np.random.default_rng(0))
     assert rows.decisions is not None
     assert result.value == amounts[rows.outcomes & ~rows.decisions].sum()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
+from driftwatch.performance.bootstrap import bootstrap_parts
 from driftwatch.performance.mean_tally import tally_mean
 from driftwatch.performance.regression import RegressionTally, regression_performance, tally_regression
 from driftwatch.profiles.grid import KeyGrid
@@ -80,6 +81,10 @@ def test_means_have_student_s_interval_and_rmse_the_root_of_its_square_s() -> No
     interval = found["mean_error"].interval
     assert interval is not None
     assert (interval.low, interval.high) == pytest.approx((error.mean() - half, error.mean() + half), rel=1e-9)
+    absolute, median = found["mean_absolute_error"].interval, found["quantile_loss"].interval
+    assert absolute is not None
+    assert median is not None
+    assert (median.low, median.high) == (absolute.low / 2, absolute.high / 2)
     root, value = found["root_mean_squared_error"].interval, found["root_mean_squared_error"].value
     assert root is not None
     assert value is not None
@@ -105,6 +110,16 @@ def test_no_rows_and_equal_labels_leave_metrics_undefined() -> None:
     constant = regression_performance(tally_regression(np.array([1.0, 2.0]), np.array([3.0, 3.0])))
     assert constant["r2"].value is None
     assert constant["mean_error"].value == -1.5
+
+
+def test_r2_has_an_interval_over_buckets_that_holds_it() -> None:
+    predictions, labels = sample(1_200, 7)
+    buckets = [
+        tally_regression(predictions[first : first + 50], labels[first : first + 50]) for first in range(0, 1_200, 50)
+    ]
+    interval = bootstrap_parts(lambda tally: tally.r2, buckets, np.random.default_rng(0))
+    assert interval is not None
+    assert interval.low < sk.r2_score(labels, predictions) < interval.high
 
 
 def test_the_histogram_of_errors_is_a_profile_that_adds_up_too() -> None:
