@@ -16,13 +16,20 @@ from driftwatch.domain.signal import Severity, Signal
 from driftwatch.drift.moment_baseline import MomentSeries
 from driftwatch.drift.moment_rule import MomentJudgement, MomentRule, fit_moments
 from driftwatch.drift.rule import Calendar, FittedRule, categorical_series, fit
-from driftwatch.estimation.calibration import CalibrationMap, fit_calibration
+from driftwatch.estimation.calibration import CalibrationMap
 from driftwatch.monitors.multivariate import times_threshold_of
-from driftwatch.monitors.outcome_cells import Cells, bin_values, loss_cells, outcome_levels, residual_cells
+from driftwatch.monitors.outcome_cells import (
+    CellValues,
+    LabelledCells,
+    bin_values,
+    calibrate,
+    cells_of,
+    loss_values,
+    residual_values,
+)
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window, finding_of, summary_of
-from driftwatch.performance.binary import BinaryTally
-from driftwatch.performance.tally import Tally, add_tallies
+from driftwatch.performance.tally import Tally
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.moments import sums_of_values
 
@@ -40,41 +47,38 @@ _LEAST_LABELLED = 200
 
 @dataclass
 class OutcomeHistory:
-    """The labelled rows of a model by window, each window at the same age.
+    """The labelled rows of a model by window, each window at the same age; only the cells that hold rows are kept.
 
     Attributes:
         score_codec: bins of the score, or None.
         error_codec: bins of a regression's error, or None.
-        tallies: by window index.
-        rows: by window index, predictions.
+        windows: by window index.
     """
 
     score_codec: NumericCodec | None = None
     error_codec: NumericCodec | None = None
-    tallies: dict[int, Tally] = field(default_factory=dict)
-    rows: dict[int, int] = field(default_factory=dict)
+    windows: dict[int, LabelledCells] = field(default_factory=dict)
 
-    def add(self, index: int, tally: Tally, rows: int) -> None:
-        """Add a bucket to its window."""
-        known = self.tallies.get(index)
-        both = [tally] if known is None else [known, tally]
-        total = add_tallies(both)
-        if total is not None:
-            self.tallies[index] = total
-        self.rows[index] = self.rows.get(index, 0) + rows
+    def add(self, index: int, tally: Tally) -> None:
+        """Add a bucket to its window.
+
+        Raises:
+            ValueError: it is of another kind, or in other bins.
+        """
+        cells, known = cells_of(tally), self.windows.get(index)
+        self.windows[index] = cells if known is None else known.add(cells)
 
     def forget(self, index: int) -> None:
         """Take one window out again."""
-        self.tallies.pop(index, None)
-        self.rows.pop(index, None)
+        self.windows.pop(index, None)
 
-    def between(self, first: int, stop: int) -> list[Tally | None]:
-        """The tallies of a range of windows."""
-        return [self.tallies.get(index) for index in range(first, stop)]
+    def between(self, first: int, stop: int) -> list[LabelledCells | None]:
+        """The windows of a range; None where nothing is labelled."""
+        return [self.windows.get(index) for index in range(first, stop)]
 
     def labelled(self, first: int, stop: int) -> NDArray[np.int64]:
         """int64[stop - first], labelled rows."""
-        return np.array([0 if tally is None else tally.n for tally in self.between(first, stop)], dtype=np.int64)
+        return np.array([0 if cells is None else cells.n for cells in self.between(first, stop)], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +101,14 @@ class _Scalar:
     """One number of labelled rows: how it is made standard, and what its mean does in the reference."""
 
     signal: Signal
-    name: str
+    of: CellValues
     centre: float
     scale: float
     only_higher: bool
     rule: MomentRule
 
-    def series(self, cells: Cells) -> MomentSeries:
-        return _series(cells, self.centre, self.scale)
+    def series(self, windows: Sequence[LabelledCells | None]) -> MomentSeries:
+        return _series(windows, self.of, self.centre, self.scale)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,10 +166,7 @@ class OutcomeBaseline:
         windows: Mapping[int, Window],
         found: dict[int, list[tuple[str, dict[str, Any], Finding | None]]],
     ) -> None:
-        cells = _cells(scalar.signal, history, self.calibration, self.first, max(windows) + 1)
-        if cells is None or cells.name != scalar.name:
-            return
-        series = scalar.series(cells)
+        series = scalar.series(history.between(self.first, max(windows) + 1))
         ends = np.array(sorted(windows), dtype=np.int64) - self.first
         budget = OUTCOME_SHARE * self.spec.false_alarms_per_month
         threshold = budget / (scalar.rule.ladder.calendar.per_month * self._series_count)
@@ -186,7 +187,7 @@ class OutcomeBaseline:
             severity = Severity.CRITICAL if grave else Severity.WARNING
         summary = {
             "signal": scalar.signal.value,
-            "kind": scalar.name,
+            "kind": scalar.of.name,
             "state": judgement.state,
             "severity": severity.value,
             "value": now if judgement.state == "judged" else None,
@@ -208,7 +209,7 @@ class OutcomeBaseline:
             signal=scalar.signal,
             column=None,
             severity=severity,
-            kind=scalar.name,
+            kind=scalar.of.name,
             value=now,
             threshold=expected,
             effect={"standard_deviations": judgement.effect},
@@ -227,9 +228,7 @@ class OutcomeBaseline:
         found: dict[int, list[tuple[str, dict[str, Any], Finding | None]]],
     ) -> None:
         stop = max(windows) + 1
-        levels = outcome_levels(history.between(self.first, stop))
-        if levels is None:
-            return
+        levels = _levels(history.between(self.first, stop))
         name = self.spec.columns.label or OUTCOME
         n_reference = self.stop - self.first
         series = categorical_series(
@@ -259,59 +258,60 @@ def fit_outcomes(
     labelled = int(history.labelled(first, stop).sum())
     if labelled < _LEAST_LABELLED:
         return None
-    tallies = history.between(first, stop)
-    calibration = _calibration([tally for tally in tallies if tally is not None])
+    windows = history.between(first, stop)
+    known = [cells for cells in windows if cells is not None]
+    calibration = calibrate(known)
+    errors = bin_values(history.error_codec)
     scalars = []
-    for signal in (Signal.PERFORMANCE, Signal.CONCEPT_DRIFT):
-        cells = _cells(signal, history, calibration, first, stop)
-        scalar = None if cells is None else _fit_scalar(signal, cells, calendar, stop - first)
+    for signal, values in (
+        (Signal.PERFORMANCE, loss_values(known[0], bin_values(history.score_codec), errors)),
+        (Signal.CONCEPT_DRIFT, residual_values(known[0], calibration, errors)),
+    ):
+        scalar = None if values is None else _fit_scalar(signal, values, windows, calendar)
         if scalar is not None:
             scalars.append(scalar)
-    levels = outcome_levels(tallies)
     rule = None
-    if levels is not None:
-        missing = np.zeros(len(levels), dtype=np.int64)
+    if known[0].levels is not None:
+        missing = np.zeros(len(windows), dtype=np.int64)
         name = spec.columns.label or OUTCOME
-        series = categorical_series(name, levels, missing, n_reference=stop - first, calendar=calendar)
-        rule = fit([series], calendar, stop - first)
+        series = categorical_series(name, _levels(windows), missing, n_reference=len(windows), calendar=calendar)
+        rule = fit([series], calendar, len(windows))
     return OutcomeBaseline(spec, first, stop, calibration, labelled, tuple(scalars), rule)
 
 
-def _calibration(tallies: Sequence[Tally]) -> CalibrationMap | None:
-    total = add_tallies(tallies)
-    if not isinstance(total, BinaryTally) or len(total.counts) < 2:
-        return None
-    table = total.table()
-    rows = table.positives + table.negatives
-    return fit_calibration(rows, table.positives) if rows.any() else None
+def _levels(windows: Sequence[LabelledCells | None]) -> list[Mapping[str, int]]:
+    return [{} if cells is None or cells.levels is None else cells.levels for cells in windows]
 
 
-def _cells(
-    signal: Signal, history: OutcomeHistory, calibration: CalibrationMap | None, first: int, stop: int
-) -> Cells | None:
-    tallies = history.between(first, stop)
-    errors = bin_values(history.error_codec)
-    if signal is Signal.PERFORMANCE:
-        return loss_cells(tallies, bin_values(history.score_codec), errors)
-    return residual_cells(tallies, calibration, errors)
-
-
-def _fit_scalar(signal: Signal, cells: Cells, calendar: Calendar, n_reference: int) -> _Scalar | None:
-    counts = cells.counts[:n_reference].sum(axis=0)
-    n = int(counts.sum())
+def _fit_scalar(
+    signal: Signal, of: CellValues, windows: Sequence[LabelledCells | None], calendar: Calendar
+) -> _Scalar | None:
+    total = np.zeros(len(of.values), dtype=np.int64)
+    for cells in windows:
+        if cells is not None and _fits(cells, of):
+            total[cells.places] += cells.counts
+    n = int(total.sum())
     if n < _LEAST_LABELLED:
         return None
-    centre = float(counts @ cells.values) / n
-    scale = float(np.sqrt(counts @ (cells.values - centre) ** 2 / n))
+    centre = float(total @ of.values) / n
+    scale = float(np.sqrt(total @ (of.values - centre) ** 2 / n))
     if scale <= 0:
         return None
-    series = _series(cells, centre, scale)
-    rule = fit_moments(series, calendar, n_reference, components=("means",))
+    rule = fit_moments(_series(windows, of, centre, scale), calendar, len(windows), components=("means",))
     if rule is None:
         return None
-    return _Scalar(signal, cells.name, centre, scale, signal is Signal.PERFORMANCE, rule)
+    return _Scalar(signal, of, centre, scale, signal is Signal.PERFORMANCE, rule)
 
 
-def _series(cells: Cells, centre: float, scale: float) -> MomentSeries:
-    n = cells.counts.sum(axis=1)
-    return MomentSeries(1, n, cells.counts @ sums_of_values((cells.values - centre) / scale), n)
+def _series(windows: Sequence[LabelledCells | None], of: CellValues, centre: float, scale: float) -> MomentSeries:
+    by_cell = sums_of_values((of.values - centre) / scale)
+    sums = np.zeros((len(windows), by_cell.shape[1]), dtype=np.int64)
+    n = np.zeros(len(windows), dtype=np.int64)
+    for place, cells in enumerate(windows):
+        if cells is not None and _fits(cells, of):
+            sums[place], n[place] = cells.counts @ by_cell[cells.places], cells.counts.sum()
+    return MomentSeries(1, n, sums, n)
+
+
+def _fits(cells: LabelledCells, of: CellValues) -> bool:
+    return cells.kind == of.kind and cells.size == len(of.values)

@@ -1,15 +1,16 @@
 """Labelled rows as cells of one number: what each row lost, and by how much the model was off.
 
 A tally holds rows by score bin and outcome (or by error bin, or by right and wrong). Each such cell has one loss and
-one residual, so that their means, and how far these stray, are sums over cells.
+one residual, so that their means, and how far these stray, are sums over the cells that hold rows.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.estimation.calibration import CalibrationMap
+from driftwatch.estimation.calibration import CalibrationMap, fit_calibration
 from driftwatch.performance.binary import BinaryTally
 from driftwatch.performance.multiclass import MulticlassTally
 from driftwatch.performance.ranking import RankingTally
@@ -17,83 +18,126 @@ from driftwatch.performance.regression import RegressionTally
 from driftwatch.performance.tally import Tally
 from driftwatch.profiles.codec import NumericCodec
 
-__all__ = ["Cells", "bin_values", "loss_cells", "outcome_levels", "residual_cells"]
+__all__ = ["CellValues", "LabelledCells", "bin_values", "calibrate", "cells_of", "loss_values", "residual_values"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cells:
-    """Rows by value.
+class LabelledCells:
+    """The labelled rows of one window, only the cells that hold any.
 
     Attributes:
-        name: what the value is, a metric's key.
+        kind: "joint" (score bin × outcome, negatives first), "answers" (right, wrong) or "errors" (error bins).
+        size: how many cells there are.
+        places: int32[k], ascending.
+        counts: int64[k], rows.
+        n: labelled rows.
+        levels: rows by outcome, or None for outcomes that are no classes.
+        metric: what the loss is, where the kind alone does not say.
+    """
+
+    kind: str
+    size: int
+    places: NDArray[np.int32]
+    counts: NDArray[np.int64]
+    n: int
+    levels: Mapping[str, int] | None = None
+    metric: str = ""
+
+    def add(self, other: "LabelledCells") -> "LabelledCells":
+        """Both together.
+
+        Raises:
+            ValueError: they are cells of different things.
+        """
+        if (self.kind, self.size) != (other.kind, other.size):
+            raise ValueError("labelled rows of different kinds or bins do not add up")
+        places, inverse = np.unique(np.concatenate((self.places, other.places)), return_inverse=True)
+        counts = np.zeros(len(places), dtype=np.int64)
+        np.add.at(counts, inverse, np.concatenate((self.counts, other.counts)))
+        levels = None
+        if self.levels is not None and other.levels is not None:
+            names = {**self.levels, **other.levels}
+            levels = {name: self.levels.get(name, 0) + other.levels.get(name, 0) for name in names}
+        return LabelledCells(self.kind, self.size, places, counts, self.n + other.n, levels, self.metric)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellValues:
+    """One number for each cell.
+
+    Attributes:
+        name: what it is, a metric's key.
+        kind: the cells that it belongs to.
         values: float64[C].
-        counts: int64[T, C].
     """
 
     name: str
-    values: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    kind: str
+    values: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
-def loss_cells(tallies: list[Tally | None], scores: NDArray[np.float64], errors: NDArray[np.float64]) -> Cells | None:
-    """What rows lost; more is worse. None for a model whose rows say nothing of it.
+def cells_of(tally: Tally) -> LabelledCells:
+    """The cells of a tally."""
+    match tally:
+        case BinaryTally():
+            negative, positive = tally.counts.sum(axis=(0, 2)).tolist()
+            levels = {name: n for name, n in (("0", negative), ("1", positive)) if n}
+            joint = tally.counts[:-1].sum(axis=2).T.reshape(-1)
+            if joint.any():
+                return _occupied("joint", joint, tally.n, levels)
+            c = tally.confusion
+            return _answers(c.true_positive + c.true_negative, c.n, levels, "accuracy")
+        case MulticlassTally():
+            rows = tally.counts.sum(axis=1).tolist()
+            levels = {name: n for name, n in zip(tally.classes, rows, strict=True) if n}
+            return _answers(int(np.trace(tally.counts)), tally.n, levels, "accuracy")
+        case RankingTally():
+            return _answers(tally.hits, tally.n, None, f"hit_rate@{tally.depth}")
+        case RegressionTally():
+            counts = np.zeros(1, dtype=np.int64) if tally.errors is None else tally.errors.counts
+            return _occupied("errors", counts, tally.n, None)
+
+
+def loss_values(cells: LabelledCells, scores: NDArray[np.float64], errors: NDArray[np.float64]) -> CellValues | None:
+    """What a row of each cell lost; more is worse.
 
     Args:
-        tallies: of T buckets; None where nothing is labelled.
+        cells: of any window.
         scores: float64[B], the score that stands for each bin.
         errors: float64[E], the error that stands for each bin.
     """
-    match _first(tallies):
-        case BinaryTally():
-            probable = np.clip(scores, 0.0, 1.0)
-            values = np.concatenate((probable**2, (1 - probable) ** 2))
-            joint = _joint(tallies, len(scores))
-            if joint.any():
-                return Cells("brier_score", values, joint)
-            return Cells("accuracy", np.array([0.0, 1.0]), _right_and_wrong(tallies))
-        case MulticlassTally():
-            return Cells("accuracy", np.array([0.0, 1.0]), _right_and_wrong(tallies))
-        case RegressionTally():
-            return Cells("mean_absolute_error", np.abs(errors), _errors(tallies, len(errors)))
-        case RankingTally() as first:
-            return Cells(f"hit_rate@{first.depth}", np.array([0.0, 1.0]), _right_and_wrong(tallies))
+    if cells.kind == "joint" and cells.size == 2 * len(scores):
+        probable = np.clip(scores, 0.0, 1.0)
+        return CellValues("brier_score", "joint", np.concatenate((probable**2, (1 - probable) ** 2)))
+    if cells.kind == "answers":
+        return CellValues(cells.metric, "answers", np.array([0.0, 1.0]))
+    if cells.kind == "errors" and cells.size == len(errors):
+        return CellValues("mean_absolute_error", "errors", np.abs(errors))
     return None
 
 
-def residual_cells(
-    tallies: list[Tally | None],
-    calibration: CalibrationMap | None,
-    errors: NDArray[np.float64],
-) -> Cells | None:
-    """How far the outcome was from what the reference says of such a score: its mean is 0 while the concept holds.
-
-    Arguments as of :func:`loss_cells`; `calibration` is of the score's bins.
-    """
-    match _first(tallies):
-        case BinaryTally() if calibration is not None:
-            m = calibration.probability
-            return Cells("calibration_bias", np.concatenate((m, m - 1)), _joint(tallies, len(m)))
-        case RegressionTally():
-            return Cells("mean_error", errors, _errors(tallies, len(errors)))
+def residual_values(
+    cells: LabelledCells, calibration: CalibrationMap | None, errors: NDArray[np.float64]
+) -> CellValues | None:
+    """How far a row of each cell was from what the reference says of it: the mean is 0 while the concept holds."""
+    if cells.kind == "joint" and calibration is not None and cells.size == 2 * calibration.bins:
+        m = calibration.probability
+        return CellValues("calibration_bias", "joint", np.concatenate((m, m - 1)))
+    if cells.kind == "errors" and cells.size == len(errors):
+        return CellValues("mean_error", "errors", errors)
     return None
 
 
-def outcome_levels(tallies: list[Tally | None]) -> list[dict[str, int]] | None:
-    """Rows by outcome, for each bucket; None for outcomes that are no classes."""
-    levels: list[dict[str, int]] = []
-    for tally in tallies:
-        match tally:
-            case BinaryTally():
-                negative, positive = tally.counts.sum(axis=(0, 2)).tolist()
-                levels.append({name: n for name, n in (("0", negative), ("1", positive)) if n})
-            case MulticlassTally():
-                rows = tally.counts.sum(axis=1).tolist()
-                levels.append({name: n for name, n in zip(tally.classes, rows, strict=True) if n})
-            case None:
-                levels.append({})
-            case _:
-                return None
-    return levels if any(levels) else None
+def calibrate(windows: Sequence[LabelledCells]) -> CalibrationMap | None:
+    """From score bins to the probability of the positive class; None for a model without scores."""
+    joint = [each for each in windows if each.kind == "joint"]
+    if not joint:
+        return None
+    total = np.zeros(joint[0].size, dtype=np.int64)
+    for each in joint:
+        total[each.places] += each.counts
+    negatives, positives = total.reshape(2, -1)
+    return fit_calibration(negatives + positives, positives)
 
 
 def bin_values(codec: NumericCodec | None) -> NDArray[np.float64]:
@@ -104,41 +148,12 @@ def bin_values(codec: NumericCodec | None) -> NDArray[np.float64]:
     return np.concatenate(([edges[0]], (edges[:-1] + edges[1:]) / 2, [edges[-1]]))
 
 
-def _first(tallies: list[Tally | None]) -> Tally | None:
-    return next((tally for tally in tallies if tally is not None), None)
+def _answers(right: int, n: int, levels: Mapping[str, int] | None, metric: str) -> LabelledCells:
+    return _occupied("answers", np.array([right, n - right], dtype=np.int64), n, levels, metric)
 
 
-def _joint(tallies: list[Tally | None], bins: int) -> NDArray[np.int64]:
-    """int64[T, 2B], rows by outcome and score bin, negatives first."""
-    counts = np.zeros((len(tallies), 2 * bins), dtype=np.int64)
-    for place, tally in enumerate(tallies):
-        if isinstance(tally, BinaryTally) and len(tally.counts) == bins + 1:
-            counts[place] = tally.counts[:-1].sum(axis=2).T.reshape(-1)
-    return counts
-
-
-def _right_and_wrong(tallies: list[Tally | None]) -> NDArray[np.int64]:
-    """int64[T, 2]."""
-    counts = np.zeros((len(tallies), 2), dtype=np.int64)
-    for place, tally in enumerate(tallies):
-        match tally:
-            case BinaryTally():
-                c = tally.confusion
-                right, n = c.true_positive + c.true_negative, c.n
-            case MulticlassTally():
-                right, n = int(np.trace(tally.counts)), tally.n
-            case RankingTally():
-                right, n = tally.hits, tally.n
-            case _:
-                continue
-        counts[place] = (right, n - right)
-    return counts
-
-
-def _errors(tallies: list[Tally | None], bins: int) -> NDArray[np.int64]:
-    """int64[T, E], rows by error bin."""
-    counts = np.zeros((len(tallies), bins), dtype=np.int64)
-    for place, tally in enumerate(tallies):
-        if isinstance(tally, RegressionTally) and tally.errors is not None and len(tally.errors.counts) == bins:
-            counts[place] = tally.errors.counts
-    return counts
+def _occupied(
+    kind: str, counts: NDArray[np.int64], n: int, levels: Mapping[str, int] | None, metric: str = ""
+) -> LabelledCells:
+    places = np.flatnonzero(counts)
+    return LabelledCells(kind, len(counts), places.astype(np.int32), counts[places], n, levels, metric)

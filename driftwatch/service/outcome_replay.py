@@ -212,7 +212,7 @@ def _judged_history(
         known = rows[labels.known_at[rows] <= alignment.start(index + 1) + age]
         if len(known):
             tally = tally_rows(plan, labels.known(known), unlabelled=len(rows) - len(known))
-            history.add(index, tally, len(rows))
+            history.add(index, tally)
     return history
 
 

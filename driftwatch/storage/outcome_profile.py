@@ -85,7 +85,7 @@ def read_outcome_buckets(
         )
         .order_by(held.bucket_at, held.version_id)
     )
-    return [OutcomeBucket(*values, payload=bytes(payload)) for *values, payload in rows]
+    return [OutcomeBucket(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6])) for row in rows]
 
 
 def counted_until(conn: Connection, model_id: int) -> int:

@@ -48,7 +48,7 @@ def binary(*, lift: float = 0.0, easier: float = 0.0, seed: int = 1) -> OutcomeH
         score = np.clip(rng.beta(2, 3, ROWS) - (easier if after else 0.0), 0.001, 0.999)
         truth = rng.random(ROWS) < np.clip(score + (lift if after else 0.0), 0, 1)
         rows = LabelledRows(truth.tolist(), [None] * ROWS, score)
-        history.add(day, tally_rows(plan, rows), ROWS)
+        history.add(day, tally_rows(plan, rows))
     return history
 
 
@@ -82,7 +82,7 @@ def regression(*, bias: float = 0.0, spread: float = 1.0) -> OutcomeHistory:
         truth = rng.normal(50, 10, ROWS)
         said = truth + rng.normal(0, 5, ROWS) * (spread if after else 1.0) + (bias if after else 0.0)
         rows = LabelledRows(truth.tolist(), said.tolist(), np.full(ROWS, np.nan))
-        history.add(day, tally_rows(plan, rows), ROWS)
+        history.add(day, tally_rows(plan, rows))
     return history
 
 
@@ -112,7 +112,7 @@ def test_classes_that_are_confused_are_worse_performance() -> None:
         wrong = rng.random(ROWS) < (0.1 if day < REFERENCE + 3 else 0.3)
         said = np.where(wrong, (truth + 1) % 3, truth)
         rows = LabelledRows(names[truth].tolist(), names[said].tolist(), np.full(ROWS, np.nan))
-        history.add(day, tally_rows(TallyPlan("multiclass"), rows), ROWS)
+        history.add(day, tally_rows(TallyPlan("multiclass"), rows))
     found = alarms(judged(history, "multiclass"))
     assert found == {Signal.PERFORMANCE: list(range(REFERENCE + 3, DAYS))}
 
@@ -120,19 +120,21 @@ def test_classes_that_are_confused_are_worse_performance() -> None:
 def test_few_labels_teach_nothing() -> None:
     history = OutcomeHistory(SCORES)
     rows = LabelledRows([True] * 100, [None] * 100, np.full(100, 0.5))
-    history.add(0, tally_rows(TallyPlan("binary", SCORES.edges, threshold=0.5), rows), 100)
+    history.add(0, tally_rows(TallyPlan("binary", SCORES.edges, threshold=0.5), rows))
     assert fit_outcomes(history, spec_of("binary"), Calendar(86_400, 0), (0, REFERENCE)) is None
 
 
 @pytest.mark.parametrize("codec", [SCORES])
 def test_two_versions_of_a_window_add_up_and_can_be_forgotten(codec: NumericCodec) -> None:
     history = OutcomeHistory(codec)
-    rows = LabelledRows([True, False], [None] * 2, np.array([0.9, 0.1]))
+    rows = LabelledRows([True, False], [True, False], np.array([0.9, 0.1]))
     tally = tally_rows(TallyPlan("binary", codec.edges, threshold=0.5), rows, unlabelled=3)
-    history.add(5, tally, 5)
-    history.add(5, tally, 5)
+    history.add(5, tally)
+    history.add(5, tally)
     assert history.labelled(4, 7).tolist() == [0, 4, 0]
-    assert history.rows == {5: 10}
+    assert history.windows[5].levels == {"0": 2, "1": 2}
+    with pytest.raises(ValueError, match="do not add up"):
+        history.add(5, tally_rows(TallyPlan("multiclass"), rows))
     history.forget(5)
     assert history.labelled(5, 6).tolist() == [0]
 
