@@ -108,7 +108,7 @@ def test_one_wrong_document_stops_the_file_and_says_where(tmp_path: Path, url: s
 
 
 def test_an_unknown_kind_and_an_empty_file_are_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(SpecError, match="kind: 'monitr' is not one of model, receiver"):
+    with pytest.raises(SpecError, match="kind: 'monitr' is not one of model, monitor, receiver"):
         command("apply", write(tmp_path, "kind: monitr\n"), "--store", url)
     with pytest.raises(SpecError, match="no document"):
         command("apply", write(tmp_path, ""), "--store", url)
@@ -160,4 +160,4 @@ def test_applying_is_one_transaction(store: Store) -> None:
     with store.read() as conn:
         assert registration.list_models(conn) == []
     (change,) = apply_documents(store, documents[:1], actor="test")
-    assert change.to_dict() == {"kind": "model", "name": "production/a", "verb": "created", "unused": []}
+    assert change.to_dict() == {"kind": "model", "name": "production/a", "verb": "created", "unused": [], "notes": []}
