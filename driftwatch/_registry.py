@@ -16,7 +16,8 @@ class Registry(Generic[T]):
     """Names, their aliases and what they stand for.
 
     Built-ins and third parties enter by the same door: built-ins call :meth:`add`, other packages declare an
-    entry point in the group ``driftwatch.<kind>``, which is loaded at the first look-up of a name.
+    entry point in the group ``driftwatch.<kind>``, which is loaded at the first look-up of a name. One that cannot be
+    loaded stops nobody but those who ask for it, and is told to them.
     Aliases are resolved by :meth:`key` and never stored.
 
     Args:
@@ -28,6 +29,7 @@ class Registry(Generic[T]):
         self._items: dict[str, T] = {}
         self._aliases: dict[str, str] = {}
         self._plugins_loaded = False
+        self._broken: dict[str, str] = {}
 
     def add(self, name: str, item: T, *, aliases: tuple[str, ...] = ()) -> T:
         """Register `item`; a name or alias that is taken is a `ValueError`."""
@@ -58,6 +60,12 @@ class Registry(Generic[T]):
         if name in self._aliases:
             return self._aliases[name]
         known = tuple(sorted(self._items))
+        if name in self._broken:
+            raise UnknownNameError(
+                f"The {self._kind} {name!r} is installed and cannot be loaded: {self._broken[name]}",
+                name=name,
+                known=known,
+            )
         near = difflib.get_close_matches(name, [*known, *self._aliases], n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UnknownNameError(
@@ -80,4 +88,7 @@ class Registry(Generic[T]):
             return
         self._plugins_loaded = True
         for point in entry_points(group=f"driftwatch.{self._kind}"):
-            self.add(point.name, point.load())
+            try:
+                self.add(point.name, point.load())
+            except Exception as error:  # noqa: BLE001 - whatever another package's import raises
+                self._broken[point.name] = f"{type(error).__name__}: {error}"
