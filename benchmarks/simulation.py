@@ -105,7 +105,7 @@ def draw(scenario: Scenario, seed: int) -> World:
     traffic = _traffic(rng, scenario)
     expected = traffic.reshape(-1, 24 // scenario.per_day).mean(axis=1)
     rows = rng.poisson(scenario.rows * expected)
-    calendar = Calendar(3600 if scenario.hourly else 86_400, 0)
+    calendar = Calendar(86_400 // scenario.per_day, 0)
     world = World(scenario, [], calendar, {}, {})
     onset = 24 * (scenario.reference_days + 7)
     for j in range(scenario.numeric):

@@ -148,7 +148,7 @@ def _all_models(fleet: Fleet) -> None:
     labels = {name: label for name, (label, _) in _FILTERS.items()}
     about = (
         f"worst first · drifting: features that alarm in the newest judged window · errors, p95 and n: last 24 h · "
-        f"traffic: last {TRAFFIC_WINDOWS} windows, an hour or a day each"
+        f"traffic: last {TRAFFIC_WINDOWS} windows, a bucket of the model each"
     )
     with panel("All models", about, key="fleet", control=lambda: choose_filter(labels, key="status")) as chosen:
         title, wanted = _FILTERS[chosen or "all"]
@@ -166,7 +166,7 @@ def _all_models(fleet: Fleet) -> None:
 def _table(fleet: Fleet, models: list[FleetModel]) -> int | None:
     weighed = "Features at warning in the newest judged window, and their share of the importance where it is known."
     drifting = right("Drifting", more=weighed)
-    windows = f"Rows of each of the last {TRAFFIC_WINDOWS} windows; a model is judged by the hour or by the day."
+    windows = f"Rows of each of the last {TRAFFIC_WINDOWS} windows; each is one bucket of the model."
     traffic = st.column_config.AreaChartColumn("Traffic", color="blue", y_min=0, width="small", help=windows)
     newest = right("Newest row", more="How long ago, or for a replay the instant itself, in UTC.")
     fields: dict[str, Field] = {
