@@ -102,7 +102,7 @@ def test_rank_measures_of_equal_samples_are_as_small_as_they_get(method: str) ->
 @given(*[st.integers(0, 40) for _ in range(4)])
 def test_fisher_s_test_of_two_values_is_scipy_s(a: int, b: int, c: int, d: int) -> None:
     before, after = {"no": a, "yes": b + 1}, {"no": c + 1, "yes": d}
-    expected = stats.fisher_exact([[d, c + 1], [b + 1, a]])
+    expected = stats.fisher_exact(np.array([[d, c + 1], [b + 1, a]]))
     result = measure_categories("fisher", before, after)
     assert result.p_value == pytest.approx(float(expected.pvalue), rel=1e-9)
     if result.value is not None:
