@@ -17,6 +17,7 @@ from driftwatch.monitors.trailing import GroupTrail
 from driftwatch.profiles.bucket import BucketProfile
 from driftwatch.service.binning import read_binnings
 from driftwatch.service.change import Totals, change_of, totals_of
+from driftwatch.service.outcome_judging import OutcomeJudge
 from driftwatch.storage import profile, registration
 from driftwatch.storage.profile import BucketRow
 from driftwatch.storage.registration import ModelRow
@@ -73,6 +74,7 @@ class ModelJudge:
     _trails: tuple[GroupTrail, ...] | None = None
     _kept_from: int | None = None
     _usual: dict[ColumnKey, Totals] = field(default_factory=dict)
+    _outcomes: OutcomeJudge | None = None
 
     @property
     def alignment(self) -> Alignment:
@@ -104,7 +106,7 @@ class ModelJudge:
             revised = [trail.revise(whole) for trail in self._trails]
             if not all(revised):
                 self._trails = None
-            self._shed(history)
+            self.rest()
             self._lend(conn, history, version_ids, windows)
 
     def judge(self, windows: Sequence[int]) -> list[WindowResult]:
@@ -120,7 +122,16 @@ class ModelJudge:
             self._usual = {key: totals_of(self._history.columns[key], *self._span) for key in self._baseline.names}
         if self._trails is None:
             self._trails = self._baseline.trails(self._history, windows[0])
-        return self._baseline.judge(self._history, windows, trails=self._trails)
+        results = self._baseline.judge(self._history, windows, trails=self._trails)
+        return results if self._outcomes is None else self._outcomes.judge(results)
+
+    def rest(self) -> None:
+        """Drop the distributions that no trail may have to put right: until :meth:`read`, no window can be judged."""
+        history, ends = self._history, [trail.end for trail in self._trails or ()]
+        if history is not None and ends:
+            month = _MONTH_DAYS * history.alignment.per_day
+            self._kept_from = min(ends) - REMEMBERED
+            history.shed(self._kept_from, categories_before=min(ends) - max(month, REMEMBERED))
 
     @property
     def n_columns(self) -> int:
@@ -152,14 +163,6 @@ class ModelJudge:
         """Whether a window has changed of which the trails cannot be put right."""
         oldest = history.alignment.index(history.windows.start(changed[0]))
         return self._kept_from is not None and oldest < self._kept_from
-
-    def _shed(self, history: History) -> None:
-        """Drop the distributions that no trail may have to put right."""
-        ends = [trail.end for trail in self._trails or ()]
-        if ends:
-            month = _MONTH_DAYS * history.alignment.per_day
-            self._kept_from = min(ends) - REMEMBERED
-            history.shed(self._kept_from, categories_before=min(ends) - max(month, REMEMBERED))
 
     def _lend(self, conn: Connection, history: History, version_ids: Sequence[int], windows: Sequence[int]) -> None:
         """Read again what was dropped and is needed once more."""

@@ -201,6 +201,7 @@ class Ticker:
             report.failed += len(span)
             return
         self._write(report, judge, self._with_beside(judge, _verdicts(judge, span)))
+        judge.rest()
 
     def _judge_of(self, agenda: Agenda | None) -> ModelJudge:
         if agenda is None:
