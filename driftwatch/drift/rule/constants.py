@@ -21,6 +21,7 @@ __all__ = [
     "RECENCY_HALF",
     "RECENCY_KAPPA",
     "RECENCY_ROWS",
+    "SHORT_TESTS",
     "SLOT_ROWS",
     "TAIL_EXPONENTS",
     "U_MIN",
@@ -61,7 +62,10 @@ U_MIN = 2.33
 """Least threshold of the tail: the z score of probability .02, two-sided."""
 
 BETA_MIN = 0.37
-"""Least mean excess over the threshold: that of a normal tail at 2.33."""
+"""Least mean excess over the threshold: somewhat more than that of a normal tail at 2.33, which is .34."""
+
+SHORT_TESTS = 4.0
+"""Tests that a bucket's short windows amount to: location, spread and shape at the scales below a week."""
 
 RECENCY_KAPPA = 3.0
 """A shorter window has the power to show an effect that is this many of its standard deviations."""

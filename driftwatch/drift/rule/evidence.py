@@ -111,13 +111,14 @@ def _scored(kind: str, name: str, statistic: Statistic, n: Floats, gate: Bools, 
     """Turn a statistic over S·L windows into a component; its gate is bool[S, L]."""
     shape, model = gate.shape, lanes.model
     tau2, d2 = (table[kind].reshape(-1) for table in (lanes.fitted.tau2, lanes.fitted.d2))
-    z = z_scores(statistic, n, tau2, d2).reshape(shape)
+    dimensions = np.tile(lanes.fitted.dimensions[kind], shape[0])
+    z = z_scores(statistic, n, tau2, d2, dimensions).reshape(shape)
     calendar = model.ladder.calendar
     tailed = [
         p_values(z[place], model.tails[kind][place], long=calendar.is_long(scale))
         for place, scale in enumerate(model.scales)
     ]
-    need = RECENCY_KAPPA**2 * (tau2 + statistic.v) / numerator_freedom(statistic, tau2)
+    need = RECENCY_KAPPA**2 * (tau2 + statistic.v) / numerator_freedom(statistic, tau2, dimensions)
     signed = statistic.signed.reshape(shape)
     directed = kind not in {"R", "C"}
     return Component(

@@ -41,6 +41,7 @@ class ColumnFit:
         volume: its usual rows.
         tau2: natural variation by class, float64[S].
         d2: its degrees of freedom by class, float64[S].
+        dimensions: by class, in how many directions it varies.
         novel_limit: float64[S], share of never-seen values above which they count.
         novel_probability: chance of a row to be new, from the reference's folds.
         missing_limit: float64[S], missing share above which a rise counts.
@@ -56,6 +57,7 @@ class ColumnFit:
     volume: VolumeGate
     tau2: Mapping[str, Floats]
     d2: Mapping[str, Floats]
+    dimensions: Mapping[str, float]
     novel_limit: Floats
     novel_probability: float
     missing_limit: Floats
@@ -108,10 +110,11 @@ class ModelFit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _ClassFit:
-    """One class: its columns, their variation at every scale, and the tails."""
+    """One class: its columns, their variation at every scale and its dimensions, and the tails."""
 
     names: tuple[str, ...]
     variations: tuple[ScaleVariation, ...]
+    dimensions: tuple[float, ...]
     tails: tuple[Tail, ...]
 
 
@@ -175,8 +178,9 @@ def _fit_class(
     estimated = max((len(of) for of in samples.values()), default=0)
     names = tuple(name for name, of in probe.items() if len(of) == estimated)
     if not names:
-        return _ClassFit((), (), (NORMAL_TAIL,) * len(reaches))
+        return _ClassFit((), (), (), (NORMAL_TAIL,) * len(reaches))
     shaping = np.array([members[name][kind] for name in names], dtype=np.bool_)
+    dimensions = tuple(max((sample.dimensions for sample in probe[name]), default=1.0) for name in names)
     variations: list[ScaleVariation] = []
     tails: list[Tail] = []
     for place, reach in enumerate(reaches):
@@ -189,8 +193,8 @@ def _fit_class(
         previous = variations[-1] if variations else None
         variation = moderate(kind, [one.excess for one in here], shaping, reach, previous)
         variations.append(variation)
-        tails.append(_fit_scale_tail(kind, here, shaping, variation, tails, ladder))
-    return _ClassFit(names, tuple(variations), tuple(tails))
+        tails.append(_fit_scale_tail(kind, here, shaping, variation, dimensions, tails, ladder))
+    return _ClassFit(names, tuple(variations), dimensions, tuple(tails))
 
 
 def _fit_scale_tail(
@@ -198,6 +202,7 @@ def _fit_scale_tail(
     samples: Sequence[ClassSample],
     shaping: NDArray[np.bool_],
     variation: ScaleVariation,
+    dimensions: Sequence[float],
     shorter: Sequence[Tail],
     ladder: Ladder,
 ) -> Tail:
@@ -218,7 +223,7 @@ def _fit_scale_tail(
         target, weight = variation.prior.target[place], variation.prior.weight
         tau2 = np.maximum(FLOOR_TAU2[kind], (weight * target + freedom * left_out) / (weight + freedom))
         d2 = np.full(len(one.n), weight + freedom)
-        pooled.append(z_scores(one.statistic, one.n, tau2[one.folds], d2))
+        pooled.append(z_scores(one.statistic, one.n, tau2[one.folds], d2, dimensions[place]))
     return fit_tail(np.concatenate(pooled)) if pooled else NORMAL_TAIL
 
 
@@ -232,10 +237,11 @@ def _column_fit(
 ) -> ColumnFit:
     ladder, scales = volume.ladder, volume.scales
     size = ladder.n_reference
-    tau2, d2 = {}, {}
+    tau2, d2, dimensions = {}, {}, {}
     for kind, fitted in classes.items():
         if series.name in fitted.names and (kind == "M" or (kind == "C") == (series.scores is None)):
             place = fitted.names.index(series.name)
+            dimensions[kind] = fitted.dimensions[place]
             tau2[kind] = np.array([variation.tau2[place] for variation in fitted.variations])
             d2[kind] = np.array([variation.d2[place] for variation in fitted.variations])
     novel = int(series.novel[:size].sum())
@@ -255,6 +261,7 @@ def _column_fit(
         volume,
         tau2,
         d2,
+        dimensions,
         np.maximum(novel_limit, NOVEL_FLOOR[series.kind]),
         (novel + 0.5) / (float(series.counts[:size].sum()) + 1),
         _missing_limits(series, samples, scales, ladder),

@@ -17,9 +17,9 @@ _DAY = 86_400
 class Ladder:
     """The finest seasonal baseline that a reference of `n_reference` buckets supports.
 
-    Buckets of up to an hour: from two weeks on the hour of the week, from 72 hours the hour of the day, each slot
+    Buckets of up to an hour: from two weeks on the hour of the week, from two days the hour of the day, each slot
     merged with its two neighbours; below that one pooled slot. A bucket shorter than an hour shares the slot of its
-    hour. Longer buckets: from three weeks on the bucket of the week, from three days the bucket of the day (a day
+    hour. Longer buckets: from three weeks on the bucket of the week, from two days the bucket of the day (a day
     itself: none), else pooled.
 
     A *fold* is one whole cycle of the reference (a week, or a day), counted from its first bucket: what is left out
@@ -54,7 +54,7 @@ class Ladder:
         days = n_reference * calendar.every / per_day
         merged = calendar.bucket_seconds <= _HOUR
         cycle = 7 if days >= (14 if merged else 21) else 1
-        pooled = days < 3 or (cycle == 1 and per_day == 1)
+        pooled = days < 2 or (cycle == 1 and per_day == 1)
         slots = cycle * min(per_day, _DAY // _HOUR)
         overlap = slots if pooled else 3 if merged else 1
         return cls(calendar, n_reference, cycle * per_day, slots, overlap, pooled)

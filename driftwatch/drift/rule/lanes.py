@@ -30,6 +30,7 @@ class LaneFit:
         scores: float64[L, C] of numeric cells; None for categories.
         tau2: by class, float64[S, L].
         d2: by class, float64[S, L].
+        dimensions: by class, float64[L].
         novel_limit: float64[S, L].
         novel_probability: float64[L].
         missing_limit: float64[S, L].
@@ -43,6 +44,7 @@ class LaneFit:
     scores: Floats | None
     tau2: Mapping[str, Floats]
     d2: Mapping[str, Floats]
+    dimensions: Mapping[str, Floats]
     novel_limit: Floats
     novel_probability: Floats
     missing_limit: Floats
@@ -73,6 +75,10 @@ class LaneFit:
             scores,
             {kind: by_scale([column.tau2[kind] for column in columns]) for kind in columns[0].tau2},
             {kind: by_scale([column.d2[kind] for column in columns]) for kind in columns[0].d2},
+            {
+                kind: np.asarray(by_lane([column.dimensions[kind] for column in columns]), dtype=np.float64)
+                for kind in columns[0].dimensions
+            },
             by_scale([column.novel_limit for column in columns]),
             np.asarray(by_lane([column.novel_probability for column in columns]), dtype=np.float64),
             by_scale([column.missing_limit for column in columns]),

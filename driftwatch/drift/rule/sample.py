@@ -1,7 +1,7 @@
 """What the reference's own windows say about one column at one scale."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from driftwatch.drift.rule.baseline import Folds, Windows
 from driftwatch.drift.rule.components import (
+    CategoricalStatistics,
     Statistic,
     categorical_statistics,
     missing_statistics,
     numeric_statistics,
 )
-from driftwatch.drift.rule.constants import LEAST_ROWS
+from driftwatch.drift.rule.constants import FLOOR_TAU2, LEAST_ROWS
 from driftwatch.drift.rule.ladder import Ladder
 from driftwatch.drift.rule.series import Series
 from driftwatch.drift.rule.variation import Excess
@@ -24,6 +25,7 @@ __all__ = ["ClassSample", "ScaleSample", "autocorrelation", "presence", "sample_
 Floats: TypeAlias = NDArray[np.float64]
 
 _LEAST_PAIRS = 5
+_LEAST_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,12 +37,14 @@ class ClassSample:
         n: float64[k], their rows.
         folds: int64[k], the fold that each ends in.
         excess: what natural variation is estimated from.
+        dimensions: in how many directions it varies; 1 where nothing is known of them.
     """
 
     statistic: Statistic
     n: Floats
     folds: NDArray[np.int64]
     excess: Excess
+    dimensions: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +102,10 @@ def _sample_scale(
     else:
         categorical = categorical_statistics(windows)
         distance = categorical.distance
-        classes["C"] = _class_sample(categorical.mix, np.sqrt(categorical.mix.x), windows, ladder, scale)
+        mix = _class_sample(categorical.mix, np.sqrt(categorical.mix.x), windows, ladder, scale)
+        if scale == ladder.calendar.per_day:
+            mix = replace(mix, dimensions=_dimensions(categorical, windows, ladder))
+        classes["C"] = mix
     absent = missing_statistics(present)
     classes["M"] = _class_sample(absent.share, absent.p, present, ladder, scale)
     shares = (novel[windows.ends + 1] - novel[windows.ends + 1 - scale]) / np.maximum(windows.n, 1.0)
@@ -122,6 +129,25 @@ def _class_sample(statistic: Statistic, track: Floats, windows: Windows, ladder:
     correlation = autocorrelation(track, enough, lag)
     mean_v = float(kept.v.mean()) if len(kept.v) else 0.0
     return ClassSample(kept, windows.n[enough], folds, Excess(kept.x - kept.v, mean_v, folds, correlation))
+
+
+def _dimensions(categorical: CategoricalStatistics, windows: Windows, ladder: Ladder) -> float:
+    """In how many directions the mix of categories varies by itself from day to day.
+
+    tr(N)²/tr(N²), of the covariance N of the natural variation of y = (p - q)/√den: 1 when all of it lies along one
+    line, C - 1 when it is the same in all directions. E |y|² = tr(N) + v; of windows days apart, which are independent,
+    E (y_i·y_j)² = tr((N + sampling)²), which is tr(N²) + s2/2 or more, so that the answer is rather too small.
+    """
+    enough = windows.n >= LEAST_ROWS
+    a_day = ladder.calendar.per_day
+    apart = np.abs(windows.ends[enough, None] - windows.ends[enough]) * ladder.calendar.every >= 2 * a_day
+    trace = float((categorical.mix.x - categorical.mix.v)[enough].mean()) if enough.any() else 0.0
+    if ladder.n_reference * ladder.calendar.every < _LEAST_DAYS * a_day or trace <= FLOOR_TAU2["C"] or not apart.any():
+        return 1.0
+    y = (np.sign(categorical.difference) * np.sqrt(categorical.difference * categorical.ratio))[enough]
+    squares = float(((y @ y.T)[apart] ** 2).mean() - categorical.mix.s2[enough].mean() / 2)
+    most = max(1, y.shape[1] - 1)
+    return float(np.clip(trace**2 / max(squares, trace**2 / most), 1.0, most))
 
 
 def autocorrelation(track: Floats, known: NDArray[np.bool_], lag: int) -> float:

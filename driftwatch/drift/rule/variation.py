@@ -158,7 +158,8 @@ def moderate(
 
     Each column has t = mean x - mean v from K_j = K (1 - r²)/(1 + r²) effective windows. With the expected log c_j
     (0 at the first scale, else what the scale before predicts), e_j = log t - c_j - digamma(K_j/2) + log(K_j/2) has
-    mean mu and variance trigamma(K_j/2) + trigamma(d0/2), which gives the prior's degrees of freedom d0; then
+    mean mu and variance trigamma(K_j/2) + trigamma(d0/2), which gives the prior's degrees of freedom d0 (what the scale
+    before got wrong is part of that spread); then
     tau² = (d0 exp(c_j + mu) + K_j t)/(d0 + K_j) with d0 + K_j degrees of freedom.
 
     Args:
@@ -201,9 +202,6 @@ def _prior(
         early = previous is None or reach.scale <= reach.per_day
         cap = min(D0_CAP, 2 * reach.repeats) if early else D0_CAP
         weight = cap if spread <= 0 else min(cap, 2 * inverse_trigamma(spread))
-    if previous is not None:
-        voices = previous.d2[members] if count else previous.d2
-        weight = 1 / (1 / weight + 1 / float(np.median(voices)))
     return Prior(np.exp(centre + mean), weight)
 
 

@@ -164,9 +164,11 @@ def _minor(surprising: Bools, material: Bools, evidence: Evidence) -> Bools:
 def _most_surprising(p: Floats, surprising: Bools, material: Bools, evidence: Evidence) -> tuple[Ints, Ints]:
     """Component and scale, int64[L] each, to report: the least p among the alarming, else among all.
 
+    The shape shows a shift and a widening too: it is told only where neither of them alarms.
     Without any p-value below 1: the longest material window, else the shortest with enough rows to be compared.
     """
-    rank = np.where(surprising, p - 2, p)
+    first = np.array([1.0 if one.name == "shape" else 2.0 for one in evidence.components])
+    rank = np.where(surprising, p - first[:, None, None], p)
     flat = rank.reshape(-1, rank.shape[-1])
     best = np.argmin(flat, axis=0)
     component, scale = best // p.shape[1], best % p.shape[1]

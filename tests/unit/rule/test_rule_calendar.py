@@ -65,14 +65,14 @@ def test_an_hour_keeps_its_slot_when_the_clock_is_moved() -> None:
     ("seconds", "days", "slots", "overlap"),
     [
         (300, 14, 168, 3),
-        (300, 3, 24, 3),
-        (300, 2, 24, 24),
+        (300, 2, 24, 3),
+        (300, 1, 24, 24),
         (HOUR, 14, 168, 3),
-        (HOUR, 13, 24, 3),
-        (HOUR, 2, 24, 24),
+        (HOUR, 2, 24, 3),
+        (HOUR, 1, 24, 24),
         (6 * HOUR, 21, 28, 1),
         (6 * HOUR, 20, 4, 1),
-        (6 * HOUR, 2, 4, 4),
+        (6 * HOUR, 1, 4, 4),
         (DAY, 21, 7, 1),
         (DAY, 20, 1, 1),
     ],
@@ -80,7 +80,7 @@ def test_an_hour_keeps_its_slot_when_the_clock_is_moved() -> None:
 def test_the_rung_depends_on_the_days_of_the_reference(seconds: int, days: int, slots: int, overlap: int) -> None:
     ladder = Ladder.of(Calendar(seconds, 0), days * DAY // seconds)
     assert (ladder.slot_count, ladder.overlap) == (slots, overlap)
-    assert ladder.pooled == (days == 2 or (seconds == DAY and days == 20))
+    assert ladder.pooled == (days == 1 or (seconds == DAY and days == 20))
 
 
 def test_a_thinned_reference_keeps_its_weeks_and_resumes_anywhere() -> None:

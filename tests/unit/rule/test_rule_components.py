@@ -73,6 +73,26 @@ def test_spread_rises_when_rows_move_outwards() -> None:
     assert spread.x[1] == 0
 
 
+def _normal_windows(mean: float, sd: float) -> Windows:
+    """Normal rows in 2,000 cells of a standard normal."""
+    cuts = ndtri(np.arange(1, 2_000) / 2_000)
+    p = np.diff(stats.norm.cdf(cuts, mean, sd), prepend=0.0, append=1.0)[None]
+    return Windows(np.arange(1), p, np.full((1, 2_000), 1 / 2_000), np.array([1e5]), np.array([1e5]))
+
+
+@pytest.mark.parametrize("sd", [0.8, 1.0, 1.25])
+@pytest.mark.parametrize("shift", [-0.7, 0.0, 0.3])
+def test_spread_is_the_widening_whatever_the_shift(sd: float, shift: float) -> None:
+    scores = ndtri((np.arange(2_000) + 0.5) / 2_000)
+    found = numeric_statistics(_normal_windows(shift, sd), scores).spread.signed[0]
+    unit = 1 / np.sqrt(8 * np.pi)
+    plain = unit * (stats.foldnorm.mean(abs(shift) / sd, scale=sd) - np.sqrt(2 / np.pi))
+    shifted = unit * (stats.foldnorm.mean(abs(shift)) - np.sqrt(2 / np.pi))
+    assert found == pytest.approx(plain - min(shifted, max(plain, 0.0)), rel=0.05, abs=1e-3)
+    if sd > 1:
+        assert found > 0.6 * (sd - 1) / (2 * np.pi)
+
+
 def test_undamped_categories_are_pearsons_chi_square_over_its_sizes() -> None:
     counts, reference = np.array([300, 500, 200]), np.array([900, 1300, 800])
     n, m = counts.sum(), reference.sum()

@@ -62,9 +62,9 @@ def alarms(judgements: list[Judgement]) -> list[int]:
 
 FAULTS: dict[str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], str]] = {
     "unit error": (lambda day: day * 100, "new_values"),
-    "shift": (lambda day: day + 1.0, "shape"),
+    "shift": (lambda day: day + 1.0, "location"),
     "wider": (lambda day: day * 1.5, "spread"),
-    "default value": (lambda day: np.where(np.arange(len(day)) % 5 == 0, 0.6745, day), "shape"),
+    "default value": (lambda day: np.where(np.arange(len(day)) % 4 == 0, 0.6745, day), "shape"),
 }
 
 
@@ -238,8 +238,8 @@ def test_extending_a_series_is_building_it_longer() -> None:
     [
         (HOURLY, 336, 168, 3),
         (HOURLY, 335, 24, 3),
-        (HOURLY, 72, 24, 3),
-        (HOURLY, 71, 24, 24),
+        (HOURLY, 48, 24, 3),
+        (HOURLY, 47, 24, 24),
         (DAILY, 21, 7, 1),
         (DAILY, 20, 1, 1),
     ],
@@ -311,3 +311,13 @@ def test_columns_must_be_fitted_and_named_apart() -> None:
         rule.judge([numeric(normal_days(), name="y")], REFERENCE, DAYS, budget=1, n_series=1)
     with pytest.raises(ValueError, match="must differ"):
         fit([series, series], DAILY, REFERENCE)
+
+
+@pytest.mark.parametrize(("courses", "low", "high"), [(1, 1.0, 1.3), (10, 4.0, 9.0)])
+def test_the_directions_in_which_a_mix_varies_are_counted(courses: int, low: float, high: float) -> None:
+    rng = np.random.default_rng(8)
+    noise = rng.normal(0, 0.1, (84, courses)) * np.where(np.arange(10) < 5, 1, -1)
+    shares = np.exp(noise) / np.exp(noise).sum(axis=1, keepdims=True)
+    days = [{f"level {k}": int(rows) for k, rows in enumerate(rng.multinomial(20_000, each))} for each in shares]
+    one = categorical_series("x", days, np.zeros(84, dtype=np.int64), n_reference=84, calendar=DAILY)
+    assert low <= fit([one], DAILY, 84).model.columns["x"].dimensions["C"] <= high

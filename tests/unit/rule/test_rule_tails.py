@@ -15,12 +15,19 @@ def statistic(x: float, v: float, s2: float, tail: float = 0.0) -> Statistic:
     return Statistic(*(np.array([value]) for value in (x, v, s2, 0.0, tail)))
 
 
-def test_the_score_is_that_of_an_f_statistic() -> None:
+def test_the_score_of_a_squared_difference_is_that_of_a_t_statistic() -> None:
     tau2, v, x = 0.004, 0.001, 0.06
-    d1 = 2 * (tau2 + v) ** 2 / (2 * tau2**2 + 2 * v**2)
-    p = stats.f.sf(x / (tau2 + v), d1, 40)
+    p = 2 * stats.t.sf(np.sqrt(x / (tau2 + v)), 40)
     found = z_scores(statistic(x, v, 2 * v**2), np.array([500.0]), np.array([tau2]), np.array([40.0]))
     assert found[0] == pytest.approx(stats.norm.isf(p / 2))
+
+
+def test_variation_in_several_directions_makes_a_sum_of_squares_steadier() -> None:
+    tau2, x = 0.004, 0.02
+    p = stats.chi2.sf(x / (tau2 / 5), 5)  # five independent normal parts with a fifth of tau2 each
+    found = z_scores(statistic(x, 0.0, 0.0), np.array([500.0]), np.array([tau2]), np.array([1e12]), 5.0)
+    assert found[0] == pytest.approx(stats.norm.isf(p / 2), rel=1e-6)
+    assert found[0] > z_scores(statistic(x, 0.0, 0.0), np.array([500.0]), np.array([tau2]), np.array([1e12]))[0]
 
 
 def test_heavy_tailed_rows_weaken_the_score_most_when_they_are_few() -> None:
@@ -30,8 +37,7 @@ def test_heavy_tailed_rows_weaken_the_score_most_when_they_are_few() -> None:
 
     assert z(50, 0) > z(5_000, 30) > z(50, 30)
     freedom = 4 + 6 * 50 / (30 * (0.02 / 0.0201) ** 2)
-    d1 = 2 * 0.0201**2 / (2e-8 + 2 * 0.02**2)
-    assert z(50, 30) == pytest.approx(stats.norm.isf(stats.f.sf(0.5 / 0.0201, d1, freedom) / 2), rel=1e-6)
+    assert z(50, 30) == pytest.approx(stats.norm.isf(stats.t.sf(np.sqrt(0.5 / 0.0201), freedom)), rel=1e-6)
 
 
 def test_an_impossible_statistic_still_has_a_score() -> None:
@@ -52,6 +58,10 @@ def test_the_tail_is_the_mean_excess_and_never_lighter_than_normal() -> None:
 def test_p_values_of_short_and_long_windows() -> None:
     z = np.array([2.0, 2.33, 3.07])
     assert p_values(z, NORMAL_TAIL, long=False) == pytest.approx([1.0, 1.0, 0.02 * np.exp(-2)])
+    far, bent = np.array([5.0]), Tail(3.0, 0.74)
+    assert p_values(far, NORMAL_TAIL, long=False)[0] == pytest.approx(4 * 2 * stats.norm.sf(5.0), rel=0.03)
+    assert p_values(far, bent, long=False)[0] == pytest.approx(0.02 * np.exp(-2 / 0.74))
+    assert p_values(far + 5, bent, long=False)[0] == pytest.approx(4 * 2 * stats.norm.sf(2.326 + 3.5))
     assert p_values(np.array([4.0]), NORMAL_TAIL, long=True)[0] == pytest.approx(2 * stats.norm.sf(4 / (2.33 / 2.326)))
     wide = Tail(2.33, 0.74)
     assert p_values(np.array([4.5, 6.0]), wide, long=True) == pytest.approx([1.0, 2 * stats.norm.sf(3.0)])

@@ -44,6 +44,12 @@ def test_equal_columns_are_trusted_as_one_up_to_the_cap() -> None:
     assert found.d2 == pytest.approx(np.full(8, 28 + 50))
 
 
+def test_a_longer_scale_is_trusted_for_its_own_columns_agreement() -> None:
+    day = moderate("V", [excess(0.01)] * 8, np.ones(8, dtype=bool), HOURLY_DAY, None)
+    week = moderate("V", [excess(0.01 / 7)] * 8, np.ones(8, dtype=bool), Reach(168, 24, 672, 24), day)
+    assert week.d2 == pytest.approx(np.full(8, 4 + 50))
+
+
 def test_correlated_windows_count_for_fewer() -> None:
     found = moderate("V", [excess(0.01, correlation=0.6)] * 8, np.ones(8, dtype=bool), HOURLY_DAY, None)
     assert found.freedom == pytest.approx(np.full(8, 28 * (1 - 0.36) / (1 + 0.36)))
