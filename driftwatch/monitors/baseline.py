@@ -290,8 +290,7 @@ class DriftBaseline:
                 findings.append(finding)
         for name, why in self.faults.items():
             columns[name] = {"state": "error", "reason": why}
-        alarms = {each.column for each in findings if each.column and each.severity.rank >= Severity.WARNING.rank}
-        joint = explained(joint, alarms)
+        joint = explained(joint, {each.column for each in findings if each.column})
         columns |= {verdict.column: dict(verdict.summary) for verdict in joint if verdict.column is not None}
         findings += [verdict.finding for verdict in joint if verdict.finding is not None]
         findings.sort(key=_place)

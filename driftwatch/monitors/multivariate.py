@@ -173,21 +173,22 @@ def fit_multivariate(
     return MultivariateBaseline(spec, first, stop, tuple(fitted))
 
 
-def explained(verdicts: Sequence[JointVerdict], alarms: Collection[str]) -> list[JointVerdict]:
+def explained(verdicts: Sequence[JointVerdict], told_of: Collection[str]) -> list[JointVerdict]:
     """The verdicts, where an alarm of the numeric features together only repeats what a column says by itself: a watch.
 
-    That is so when the feature or the pair that moved most is, or has in it, a column that alarms in the same window.
+    That is so when the feature or the pair that moved most is, or has in it, a column of which something is told in the
+    same window, be it a watch.
 
     Args:
         verdicts: of one window.
-        alarms: the columns that alarm in it.
+        told_of: the columns that have findings in it.
     """
     told = []
     for verdict in verdicts:
         finding = verdict.finding
         if finding is not None and finding.severity is Severity.WARNING and verdict.column is None:
             moved = _moved_most(finding.details)
-            causes = sorted(moved & set(alarms)) if moved is not None else sorted(alarms)
+            causes = sorted(moved & set(told_of)) if moved is not None else sorted(told_of)
             if causes:
                 finding = replace(finding, severity=Severity.WATCH, details={**finding.details, "explained_by": causes})
                 summary = {**verdict.summary, "severity": Severity.WATCH.value, "explained_by": causes}

@@ -110,7 +110,7 @@ def test_an_alarm_that_lasts_has_a_finding_in_every_window(drifting: BacktestRep
 def test_a_shift_is_found_within_hours(drifting: BacktestReport) -> None:
     hourly = backtest(log(x=shifted), spec(bucket="1h"))
     found = alarms(hourly)
-    assert set(found) == {("x", "drift")}
+    assert {column for column, _ in found} <= {"x", None}  # all together may say it an hour before x does
     assert "2024-02-12T00" <= found["x", "drift"] <= "2024-02-12T12"
     assert hourly.runs == 28 * 24
 
