@@ -5,18 +5,20 @@ the outcomes that were known so long after it. Early labels may be biased, but t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.domain.finding import Finding
-from driftwatch.domain.signal import Severity, Signal
+from driftwatch.domain.signal import RunStatus, Severity, Signal
 from driftwatch.drift.moment_baseline import MomentSeries
 from driftwatch.drift.moment_rule import MomentJudgement, MomentRule, fit_moments
 from driftwatch.drift.rule import Calendar, FittedRule, categorical_series, fit
 from driftwatch.estimation.calibration import CalibrationMap
+from driftwatch.monitors.alignment import Alignment
+from driftwatch.monitors.baseline import WindowResult
 from driftwatch.monitors.multivariate import times_threshold_of
 from driftwatch.monitors.outcome_cells import (
     CellValues,
@@ -33,7 +35,16 @@ from driftwatch.performance.tally import Tally
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.moments import sums_of_values
 
-__all__ = ["OUTCOME", "OUTCOME_SHARE", "OutcomeBaseline", "OutcomeHistory", "OutcomeVerdicts", "fit_outcomes"]
+__all__ = [
+    "OUTCOME",
+    "OUTCOME_SHARE",
+    "OutcomeBaseline",
+    "OutcomeHistory",
+    "OutcomeVerdicts",
+    "due_outcomes",
+    "fit_outcomes",
+    "with_outcomes",
+]
 
 OUTCOME_SHARE = 0.08
 """Share of the model's false-alarm budget that outcomes, performance and concept drift spend."""
@@ -241,6 +252,26 @@ class OutcomeBaseline:
             if index in windows:
                 finding = finding_of(judgement, windows[index], Signal.OUTCOME_DRIFT, self.spec, column=name)
                 found[index].append((name, summary_of(judgement, Signal.OUTCOME_DRIFT, "categorical"), finding))
+
+
+def due_outcomes(alignment: Alignment, start: int, end: int, age: int) -> range:
+    """The windows whose outcomes are judged with the run ``[start, end)``: those that reach their age in it."""
+    return range(alignment.index(start - age), alignment.index(end - age))
+
+
+def with_outcomes(result: WindowResult, verdicts: Sequence[OutcomeVerdicts]) -> WindowResult:
+    """A run's result with the verdicts on outcomes that became due in it, the newest last."""
+    if not verdicts:
+        return result
+    told = [replace(finding, at=result.window_end) for each in verdicts for finding in each.findings]
+    findings = sorted(
+        (*result.findings, *told), key=lambda each: (-each.severity.rank, each.signal.value, each.column or "")
+    )
+    states = {name: state for each in verdicts for name, state in each.states.items()}
+    summary = {**result.summary, "outcomes": dict(verdicts[-1].summary)}
+    worst = max((finding.severity for finding in findings), key=lambda each: each.rank, default=Severity.NONE)
+    status = RunStatus(worst.value) if worst.rank >= Severity.WARNING.rank else result.status
+    return replace(result, status=status, findings=tuple(findings), judged={**result.judged, **states}, summary=summary)
 
 
 def fit_outcomes(

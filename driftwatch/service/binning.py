@@ -18,7 +18,10 @@ from driftwatch.profiles.grid import KeyGrid, propose_grid
 from driftwatch.service.framing import Frames, is_frame, read_frames
 from driftwatch.storage import registration
 
-__all__ = ["Binnings", "read_binnings", "register_codecs", "register_grids"]
+__all__ = ["ERROR_CODEC", "Binnings", "read_binnings", "register_codecs", "register_grids"]
+
+ERROR_CODEC = "\x1ferror"
+"""Under this name the bins of a regression's errors are registered; no feature can have it."""
 
 _GRID = "\x1fgrid"  # a feature's name holds no control character
 

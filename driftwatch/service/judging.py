@@ -108,6 +108,9 @@ class ModelJudge:
                 self._trails = None
             self.rest()
             self._lend(conn, history, version_ids, windows)
+        if self._outcomes is None:
+            self._outcomes = OutcomeJudge(self.model.id, self.spec, self.reference)
+        self._outcomes.read(conn, version_ids, until)
 
     def judge(self, windows: Sequence[int]) -> list[WindowResult]:
         """The verdicts of windows that :meth:`read` has reached, ascending starts in microseconds UTC.

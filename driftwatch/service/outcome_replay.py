@@ -16,7 +16,14 @@ from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
 from driftwatch.monitors.history import History, NumericHistory
 from driftwatch.monitors.maturity import judged_age
-from driftwatch.monitors.outcome import OutcomeBaseline, OutcomeHistory, OutcomeVerdicts, fit_outcomes
+from driftwatch.monitors.outcome import (
+    OutcomeBaseline,
+    OutcomeHistory,
+    OutcomeVerdicts,
+    due_outcomes,
+    fit_outcomes,
+    with_outcomes,
+)
 from driftwatch.monitors.outcome_cells import bin_values
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window
@@ -41,7 +48,7 @@ class OutcomeReplay:
         plan: how they are tallied.
         history: the drift history, which holds the histogram of every window's scores.
         baseline: what the labelled reference says, or None where too little of it is labelled.
-        verdicts: by the start of the run's window in which they become known.
+        verdicts: by window index.
     """
 
     spec: ModelSpec
@@ -55,20 +62,9 @@ class OutcomeReplay:
     verdicts: Mapping[int, OutcomeVerdicts]
 
     def add_to(self, result: WindowResult) -> WindowResult:
-        """A window's result with the verdicts on outcomes that became known at its end."""
-        told = self.verdicts.get(result.window_end)
-        if told is None:
-            return result
-        findings = sorted(
-            (*result.findings, *told.findings),
-            key=lambda each: (-each.severity.rank, each.signal.value, each.column or ""),
-        )
-        return replace(
-            result,
-            findings=tuple(findings),
-            judged={**result.judged, **told.states},
-            summary={**result.summary, "outcomes": dict(told.summary)},
-        )
+        """A window's result with the verdicts on outcomes that became due in it."""
+        due = due_outcomes(self.alignment, result.window_start, result.window_end, self.age)
+        return with_outcomes(result, [self.verdicts[index] for index in due if index in self.verdicts])
 
     def performance(self, start: int, end: int, *, months: bool = False) -> list[dict[str, Any]]:
         """Every metric of every day (or longer window) from `start` on, and of calendar months, in the public shape.
@@ -230,4 +226,4 @@ def _verdicts(
     for index in range(stop, alignment.index(last_at) + 1):
         end = alignment.start(index + 1)
         windows[index] = Window(alignment.start(index), end, end + age)
-    return {windows[index].at: verdict for index, verdict in baseline.judge(outcomes, windows).items()}
+    return baseline.judge(outcomes, windows)

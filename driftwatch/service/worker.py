@@ -6,6 +6,7 @@ The clock is APScheduler with its jobs in memory, and nothing more: what is due,
 import logging
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,8 +19,10 @@ from driftwatch.service.fold import fold_profiles
 from driftwatch.service.frame_settling import FrameSettler
 from driftwatch.service.inbox_drain import drain_inbox
 from driftwatch.service.outbox import Outbox
+from driftwatch.service.outcome_settling import OutcomeSettler
 from driftwatch.service.tick import Ticker, new_owner
 from driftwatch.storage import heartbeat, partition, registration
+from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.store import Store
 
 __all__ = ["Worker"]
@@ -28,6 +31,14 @@ _LOG = logging.getLogger("driftwatch.worker")
 
 _TICK_SECONDS = 2.0
 _MINUTE_SECONDS = 60.0
+
+
+class Settler(Protocol):
+    """Brings what judging needs of one model up to date; called from one thread, again and again, and cheap then."""
+
+    def settle(self, model: ModelRow) -> object:
+        """Do what is due."""
+        ...
 
 
 class Worker:
@@ -44,7 +55,7 @@ class Worker:
         self._owner = new_owner()
         self._ticker = Ticker(store, public_url=public_url, owner=self._owner)
         self._outbox = Outbox(store, owner=self._owner)
-        self._settlers = (FrameSettler(store), CodecSettler(store))
+        self._settlers: tuple[Settler, ...] = (FrameSettler(store), CodecSettler(store), OutcomeSettler(store))
         self._stop = threading.Event()
         self._tick_seconds = tick_seconds
         self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(6)}, timezone="UTC")

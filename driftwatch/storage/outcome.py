@@ -90,20 +90,25 @@ def insert_outcomes(conn: Connection, given: OutcomeColumns) -> int:
 
 _FOR_EVER = 2**63 - 1
 
+# SQLite takes the tables of a CROSS JOIN in the order in which they stand; without statistics it would walk all
+# outcomes for each prediction, and so it would by their time of receipt, hence `+ 0`. PostgreSQL minds neither.
 _CURRENT = text(
     """
-    WITH said AS (
+    WITH said AS MATERIALIZED (
         SELECT p.key, p.day, p.predicted_at, p.score, p.prediction_number, p.prediction_text,
                o.value_number, o.value_text, o.observed_at, o.received_at, o.batch_id, o.position
-        FROM predictions p JOIN outcomes o ON o.model_id = :model_id AND o.key = p.key
-        WHERE p.version_id = :version_id AND p.predicted_at >= :starts AND p.predicted_at < :ends
-          AND o.received_at < :known_by AND o.observed_at < :observed_by
+        FROM predictions p CROSS JOIN outcomes o
+        WHERE o.model_id = :model_id AND o.key = p.key
+          AND p.version_id = :version_id AND p.predicted_at >= :starts AND p.predicted_at < :ends
+          AND o.received_at + 0 < :known_by AND o.observed_at < :observed_by
         UNION ALL
         SELECT p.key, p.day, p.predicted_at, p.score, p.prediction_number, p.prediction_text,
                o.value_number, o.value_text, o.observed_at, o.received_at, o.batch_id, o.position
-        FROM predictions p JOIN outcomes o ON o.model_id = :model_id AND o.key IS NULL AND o.request_id = p.request_id
-        WHERE p.version_id = :version_id AND p.predicted_at >= :starts AND p.predicted_at < :ends
-          AND p.request_id IS NOT NULL AND o.received_at < :known_by AND o.observed_at < :observed_by
+        FROM predictions p CROSS JOIN outcomes o
+        WHERE o.model_id = :model_id AND o.key IS NULL AND o.request_id = p.request_id
+          AND p.version_id = :version_id AND p.predicted_at >= :starts AND p.predicted_at < :ends
+          AND p.request_id IS NOT NULL AND o.request_id IS NOT NULL
+          AND o.received_at + 0 < :known_by AND o.observed_at < :observed_by
     ), ranked AS (
         SELECT *, row_number() OVER (
             PARTITION BY key, day ORDER BY observed_at DESC, received_at DESC, batch_id DESC, position DESC
@@ -165,21 +170,19 @@ def current_outcomes(
 _TOUCHED = text(
     """
     SELECT p.version_id, p.predicted_at - p.predicted_at % :width AS bucket_at
-    FROM outcomes o JOIN predictions p ON p.version_id IN (
-        SELECT id FROM model_versions WHERE model_id = :model_id
-    ) AND p.key = o.key
-    WHERE o.model_id = :model_id AND o.received_at >= :since AND o.received_at < :until AND o.key IS NOT NULL
+    FROM outcomes o CROSS JOIN predictions p
+    WHERE p.version_id IN (SELECT id FROM model_versions WHERE model_id = :model_id) AND p.key = o.key
+      AND o.model_id = :model_id AND o.received_at >= :since AND o.received_at < :until AND o.key IS NOT NULL
     UNION
     SELECT p.version_id, p.predicted_at - p.predicted_at % :width
-    FROM outcomes o JOIN predictions p ON p.request_id = o.request_id AND p.version_id IN (
-        SELECT id FROM model_versions WHERE model_id = :model_id
-    )
-    WHERE o.model_id = :model_id AND o.received_at >= :since AND o.received_at < :until AND o.key IS NULL
+    FROM outcomes o CROSS JOIN predictions p
+    WHERE p.version_id IN (SELECT id FROM model_versions WHERE model_id = :model_id) AND p.request_id = o.request_id
+      AND o.model_id = :model_id AND o.received_at >= :since AND o.received_at < :until AND o.key IS NULL
     UNION
     SELECT p.version_id, p.predicted_at - p.predicted_at % :width
-    FROM batches b JOIN predictions p
-        ON p.version_id = b.version_id AND p.predicted_at >= b.first_at AND p.predicted_at <= b.last_at
-    WHERE b.model_id = :model_id AND b.kind = 'predictions' AND b.received_at >= :since AND b.received_at < :until
+    FROM batches b CROSS JOIN predictions p
+    WHERE p.version_id = b.version_id AND p.predicted_at >= b.first_at AND p.predicted_at <= b.last_at
+      AND b.model_id = :model_id AND b.kind = 'predictions' AND b.received_at >= :since AND b.received_at < :until
       AND (EXISTS (SELECT 1 FROM outcomes o WHERE o.model_id = :model_id AND o.key = p.key)
            OR EXISTS (SELECT 1 FROM outcomes o WHERE o.model_id = :model_id AND o.key IS NULL
                       AND o.request_id = p.request_id))

@@ -11,10 +11,11 @@ __all__ = [
     "JUDGED",
     "LATEST",
     "OutcomeBucket",
-    "count_until",
-    "counted_until",
+    "OutcomeProgress",
     "put_outcome_bucket",
+    "put_progress",
     "read_outcome_buckets",
+    "read_progress",
 ]
 
 LATEST = "latest"
@@ -45,6 +46,23 @@ class OutcomeBucket:
     known_by: int | None
     computed_at: int
     payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeProgress:
+    """How far a model's outcomes are counted.
+
+    Attributes:
+        counted_until: what was received before, microseconds UTC on the store's clock.
+        reference_start: of the reference from which the age was learned.
+        reference_end: excluded.
+        judged_age: how long after the end of a window its outcomes are judged, microseconds.
+    """
+
+    counted_until: int
+    reference_start: int
+    reference_end: int
+    judged_age: int
 
 
 _COLUMNS = tuple(outcome_profiles.c[name] for name in OutcomeBucket.__dataclass_fields__)
@@ -88,17 +106,22 @@ def read_outcome_buckets(
     return [OutcomeBucket(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6])) for row in rows]
 
 
-def counted_until(conn: Connection, model_id: int) -> int:
-    """Until when a model's outcomes are counted, microseconds UTC on the store's clock; 0 before the first time."""
-    return (
-        conn.execute(select(outcome_counts.c.counted_until).where(outcome_counts.c.model_id == model_id)).scalar() or 0
-    )
+def read_progress(conn: Connection, model_id: int) -> OutcomeProgress | None:
+    """How far a model's outcomes are counted, or None before the first time."""
+    held = outcome_counts.c
+    row = conn.execute(
+        select(held.counted_until, held.reference_start, held.reference_end, held.judged_age).where(
+            held.model_id == model_id
+        )
+    ).one_or_none()
+    return None if row is None else OutcomeProgress(*row)
 
 
-def count_until(conn: Connection, model_id: int, until: int) -> None:
-    """Outcomes and predictions received before `until` are counted."""
+def put_progress(conn: Connection, model_id: int, progress: OutcomeProgress) -> None:
+    """Outcomes and predictions received before `progress.counted_until` are counted."""
+    values = {name: getattr(progress, name) for name in OutcomeProgress.__dataclass_fields__}
     conn.execute(
         insert(conn, outcome_counts)
-        .values(model_id=model_id, counted_until=until)
-        .on_conflict_do_update(index_elements=["model_id"], set_={"counted_until": until})
+        .values(model_id=model_id, **values)
+        .on_conflict_do_update(index_elements=["model_id"], set_=values)
     )

@@ -25,6 +25,9 @@ def upgrade() -> None:
         "outcome_counts",
         sa.Column("model_id", sa.BigInteger(), nullable=False),
         sa.Column("counted_until", sa.BigInteger(), nullable=False),
+        sa.Column("reference_start", sa.BigInteger(), nullable=False),
+        sa.Column("reference_end", sa.BigInteger(), nullable=False),
+        sa.Column("judged_age", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_outcome_counts_model_id")),
         sa.PrimaryKeyConstraint("model_id", name=op.f("pk_outcome_counts")),
     )

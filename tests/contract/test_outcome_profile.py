@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from driftwatch.domain.instant import DAY, HOUR, from_iso
 from driftwatch.storage import batch, outcome, outcome_profile, prediction, registration
-from driftwatch.storage.outcome_profile import JUDGED, LATEST, OutcomeBucket
+from driftwatch.storage.outcome_profile import JUDGED, LATEST, OutcomeBucket, OutcomeProgress
 from driftwatch.storage.store import Store
 
 START = from_iso("2013-01-01T00:00:00")
@@ -104,7 +104,8 @@ def test_a_bucket_is_replaced_as_a_whole(store: Store, stage: str) -> None:
 def test_how_far_outcomes_are_counted_is_remembered(store: Store) -> None:
     with store.begin() as conn:
         model_id, _ = _predict(conn, "a", START, received_at=1)
-        assert outcome_profile.counted_until(conn, model_id) == 0
-        outcome_profile.count_until(conn, model_id, 5)
-        outcome_profile.count_until(conn, model_id, 9)
-        assert outcome_profile.counted_until(conn, model_id) == 9
+        assert outcome_profile.read_progress(conn, model_id) is None
+        for counted_until in (5, 9):
+            progress = OutcomeProgress(counted_until, START, START + DAY, HOUR)
+            outcome_profile.put_progress(conn, model_id, progress)
+            assert outcome_profile.read_progress(conn, model_id) == progress

@@ -25,4 +25,7 @@ outcome_counts = Table(
     metadata,
     Column("model_id", BigInteger, ForeignKey("models.id"), primary_key=True),
     instant("counted_until"),  # what was received before is in outcome_profiles
+    instant("reference_start"),  # from which the age was learned
+    instant("reference_end"),
+    Column("judged_age", BigInteger, nullable=False),  # microseconds after the end of a window
 )

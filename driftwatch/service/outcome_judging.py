@@ -1,0 +1,96 @@
+"""One model's labelled windows and what their reference says, kept in the worker between ticks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from driftwatch.domain.instant import SECOND
+from driftwatch.drift.rule import Calendar
+from driftwatch.monitors.alignment import Alignment
+from driftwatch.monitors.baseline import WindowResult
+from driftwatch.monitors.outcome import OutcomeBaseline, OutcomeHistory, due_outcomes, fit_outcomes, with_outcomes
+from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.verdict import Window
+from driftwatch.performance.tally import decode_tally
+from driftwatch.service.binning import ERROR_CODEC, read_binnings
+from driftwatch.storage import outcome_profile
+from driftwatch.storage.outcome_profile import JUDGED, OutcomeProgress
+
+__all__ = ["OutcomeJudge"]
+
+
+@dataclass
+class OutcomeJudge:
+    """Judges the outcomes of one model. Forgetting it costs time, never a result.
+
+    Attributes:
+        model_id: whose.
+        spec: its declaration.
+        reference: ``(start, end)`` in whole windows, microseconds UTC.
+    """
+
+    model_id: int
+    spec: ModelSpec
+    reference: tuple[int, int]
+    _history: OutcomeHistory = field(default_factory=OutcomeHistory)
+    _progress: OutcomeProgress | None = None
+    _baseline: OutcomeBaseline | None = None
+    _read_until: int = -1
+
+    @property
+    def _alignment(self) -> Alignment:
+        return Alignment.of(self.spec).hourly
+
+    def read(self, conn: Connection, version_ids: Sequence[int], until: int) -> None:
+        """Bring the labelled windows up to date: every bucket from the reference's start to `until` that was made anew.
+
+        A bucket of the reference that changed fits it anew.
+        """
+        progress = outcome_profile.read_progress(conn, self.model_id)
+        if progress is None or (progress.reference_start, progress.reference_end) != self.reference:
+            self._progress = None
+            return
+        if self._progress is None or self._progress.judged_age != progress.judged_age:
+            codecs = read_binnings(conn, self.model_id).codecs
+            self._history = OutcomeHistory(codecs.get("score"), codecs.get(ERROR_CODEC))
+            self._baseline, self._read_until = None, -1
+        self._progress = progress
+        bounds = (self.reference[0], until)
+        versions = list(version_ids)
+        fresh = outcome_profile.read_outcome_buckets(conn, versions, JUDGED, *bounds, computed_since=self._read_until)
+        alignment = self._alignment
+        changed = sorted({alignment.index(bucket.bucket_at) for bucket in fresh})
+        for index in changed:
+            self._history.forget(index)
+            window = (alignment.start(index), alignment.start(index + 1))
+            for bucket in outcome_profile.read_outcome_buckets(conn, versions, JUDGED, *window):
+                self._history.add(index, decode_tally(bucket.payload))
+        if changed and changed[0] < alignment.index(self.reference[1]):
+            self._baseline = None
+        self._read_until = max((bucket.computed_at for bucket in fresh), default=self._read_until)
+
+    def judge(self, results: Sequence[WindowResult]) -> list[WindowResult]:
+        """The results of runs with the verdicts on outcomes that became due in them."""
+        progress, alignment = self._progress, self._alignment
+        if progress is None or not results:
+            return list(results)
+        age, stop = progress.judged_age, alignment.index(self.reference[1] - 1) + 1
+        if self._baseline is None:
+            first = alignment.index(self.reference[0])
+            calendar = Calendar(alignment.width // SECOND, first, self.spec.timezone)
+            self._baseline = fit_outcomes(self._history, self.spec, calendar, (first, stop))
+        if self._baseline is None:
+            return list(results)
+        due = {result.window_start: due_outcomes(alignment, result.window_start, result.window_end, age)
+               for result in results}  # fmt: skip
+        wanted = sorted({index for indexes in due.values() for index in indexes if index >= stop})
+        windows = {
+            index: Window(alignment.start(index), alignment.start(index + 1), alignment.start(index + 1) + age)
+            for index in wanted
+        }
+        verdicts = self._baseline.judge(self._history, windows)
+        return [
+            with_outcomes(result, [verdicts[index] for index in due[result.window_start] if index in verdicts])
+            for result in results
+        ]

@@ -1,0 +1,183 @@
+"""Outcomes into their buckets: whatever an outcome, a correction or a late prediction touches is tallied anew.
+
+A tally is made from the rows that are labelled now, never by adding to an older one, so that a corrected outcome counts
+once. Two tallies of a bucket are kept: with every outcome so far, for people, and with those that were known at the age
+at which buckets are judged.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from driftwatch.domain.instant import HOUR, MINUTE
+from driftwatch.domain.wall_clock import wall_clock
+from driftwatch.monitors.alignment import Alignment
+from driftwatch.monitors.maturity import judged_age
+from driftwatch.monitors.spec import ModelSpec
+from driftwatch.performance.tally import LabelledRows, Tally, TallyPlan, as_class, encode_tally, tally_rows
+from driftwatch.profiles.codec import NumericCodec, build_codec
+from driftwatch.service.agenda import read_agenda
+from driftwatch.service.binning import ERROR_CODEC, read_binnings, register_codecs
+from driftwatch.storage import outcome, outcome_profile, prediction, registration
+from driftwatch.storage.outcome import LabelledRow
+from driftwatch.storage.outcome_profile import JUDGED, LATEST, OutcomeBucket, OutcomeProgress
+from driftwatch.storage.registration import ModelRow
+from driftwatch.storage.store import Store
+
+__all__ = ["OutcomeSettler", "outcome_width"]
+
+_LOG = logging.getLogger("driftwatch.outcome")
+
+_OVERLAP = MINUTE
+"""A transaction may have been dated before it could be seen: so much is looked through once more."""
+
+_REST_SECONDS = 1.0
+_AT_ONCE = 50
+_FEWEST_ERRORS = 30
+_QUARTER = 15 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    model: ModelRow
+    spec: ModelSpec
+    tally: TallyPlan
+    width: int
+    alignment: Alignment
+    age: int
+
+
+class OutcomeSettler:
+    """Settles outcomes again and again; a model without any costs one look-up.
+
+    Args:
+        store: whose.
+        rest_seconds: how long a model is left alone after it was settled.
+    """
+
+    def __init__(self, store: Store, *, rest_seconds: float = _REST_SECONDS) -> None:
+        self._store = store
+        self._rest = rest_seconds
+        self._settled: dict[int, float] = {}
+
+    def settle(self, model: ModelRow) -> int:
+        """Bring the buckets of one model up to date; returns how many were made anew.
+
+        Nothing is done before the reference is over: the age at which outcomes are judged is learned from it.
+        """
+        if time.monotonic() - self._settled.get(model.id, -self._rest) < self._rest:
+            return 0
+        self._settled[model.id] = time.monotonic()
+        with self._store.read() as conn:
+            if not outcome.received_outcomes(conn, model.id, 0):
+                return 0
+            now = self._store.now(conn)
+            agenda = read_agenda(conn, model, now=now)
+            if agenda is None or agenda.is_learning or agenda.spec.task == "none":
+                return 0
+            progress = outcome_profile.read_progress(conn, model.id)
+            if progress is None or (progress.reference_start, progress.reference_end) != agenda.reference:
+                progress = _begin(conn, model, agenda.spec, agenda.reference)
+        plan = self._plan(model, agenda.spec, progress)
+        if plan is None:
+            return 0
+        with self._store.read() as conn:
+            since = max(0, progress.counted_until - _OVERLAP)
+            touched = outcome.touched_buckets(conn, model.id, since, now + 1, width=plan.width)
+        for first in range(0, len(touched), _AT_ONCE):
+            self._make(plan, touched[first : first + _AT_ONCE])
+        counted = OutcomeProgress(now, progress.reference_start, progress.reference_end, progress.judged_age)
+        with self._store.begin() as conn:
+            outcome_profile.put_progress(conn, model.id, counted)
+        return len(touched)
+
+    def _plan(self, model: ModelRow, spec: ModelSpec, progress: OutcomeProgress) -> _Plan | None:
+        """How its rows are tallied, or None as long as the bins that it takes are not there."""
+        with self._store.read() as conn:
+            binnings = read_binnings(conn, model.id)
+        if "score" in binnings.grids and "score" not in binnings.codecs:
+            return None
+        errors = binnings.codecs.get(ERROR_CODEC)
+        if spec.task == "regression" and errors is None:
+            errors = self._error_codec(model, progress)
+            if errors is None:
+                return None
+        score = binnings.codecs.get("score")
+        edges = np.zeros(0) if score is None else score.edges
+        tally = TallyPlan(spec.task, edges, errors, spec.decision_threshold)
+        alignment = Alignment.of(spec).hourly
+        return _Plan(model, spec, tally, outcome_width(spec), alignment, progress.judged_age)
+
+    def _error_codec(self, model: ModelRow, progress: OutcomeProgress) -> NumericCodec | None:
+        with self._store.read() as conn:
+            rows = _reference_rows(conn, model.id, (progress.reference_start, progress.reference_end))
+        pairs = [(row.prediction, row.value) for row in rows]
+        errors = np.array([p - y for p, y in pairs if isinstance(p, float) and isinstance(y, float)])
+        if len(errors) < _FEWEST_ERRORS:
+            return None
+        with self._store.begin() as conn:
+            codecs = register_codecs(conn, model.id, {ERROR_CODEC: build_codec(errors)}, at=self._store.now(conn))
+        return codecs[ERROR_CODEC]
+
+    def _make(self, plan: _Plan, buckets: Sequence[tuple[int, int]]) -> None:
+        with self._store.begin() as conn:
+            now = self._store.now(conn)
+            for version_id, bucket_at in buckets:
+                for stage, made in _stages(conn, plan, version_id, bucket_at, now=now).items():
+                    outcome_profile.put_outcome_bucket(conn, stage, made)
+
+
+def outcome_width(spec: ModelSpec) -> int:
+    """The width of an outcome's bucket: at most an hour, or a quarter where the zone's clock is not set by the hour."""
+    clock = wall_clock(spec.timezone)
+    return min(spec.bucket, HOUR if not np.any(clock.offsets % HOUR) else _QUARTER)
+
+
+def _begin(conn: Connection, model: ModelRow, spec: ModelSpec, reference: tuple[int, int]) -> OutcomeProgress:
+    """The age at which outcomes are judged, learned from the reference; everything is counted from the beginning."""
+    rows = _reference_rows(conn, model.id, reference)
+    of_classes = spec.task in {"binary", "multiclass"}
+    age = judged_age(
+        np.array([row.predicted_at for row in rows], dtype=np.int64),
+        np.array([row.observed_at for row in rows], dtype=np.int64),
+        [as_class(row.value) if of_classes else None for row in rows],
+        reference,
+        Alignment.of(spec).hourly.width,
+    )
+    return OutcomeProgress(0, *reference, age)
+
+
+def _reference_rows(conn: Connection, model_id: int, reference: tuple[int, int]) -> list[LabelledRow]:
+    return [
+        row
+        for version in registration.list_versions(conn, model_id)
+        for row in outcome.current_outcomes(conn, model_id, version.id, *reference)
+    ]
+
+
+def _stages(conn: Connection, plan: _Plan, version_id: int, bucket_at: int, *, now: int) -> dict[str, OutcomeBucket]:
+    end = bucket_at + plan.width
+    rows = outcome.current_outcomes(conn, plan.model.id, version_id, bucket_at, end)
+    n = prediction.count_predictions(conn, version_id, bucket_at, end)
+    latest = _tally(plan, rows, n)
+    made = OutcomeBucket(version_id, bucket_at, n, latest.n, None, now, encode_tally(latest))
+    known_by = plan.alignment.start(plan.alignment.index(bucket_at) + 1) + plan.age + 1
+    judged, payload = latest, made.payload
+    if any(row.observed_at >= known_by for row in rows):
+        early = outcome.current_outcomes(conn, plan.model.id, version_id, bucket_at, end, observed_by=known_by)
+        judged = _tally(plan, early, n)
+        payload = encode_tally(judged)
+    return {LATEST: made, JUDGED: OutcomeBucket(version_id, bucket_at, n, judged.n, known_by, now, payload)}
+
+
+def _tally(plan: _Plan, rows: Sequence[LabelledRow], n: int) -> Tally:
+    labelled = LabelledRows(
+        [row.value for row in rows],
+        [row.prediction for row in rows],
+        np.array([np.nan if row.score is None else row.score for row in rows], dtype=np.float64),
+    )
+    return tally_rows(plan.tally, labelled, unlabelled=max(0, n - len(rows)))
