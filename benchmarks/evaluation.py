@@ -3,8 +3,8 @@
     python -m benchmarks.evaluation [--features 50] [--models 50] [--hours 6] [--wide 1000]
 
 Hourly windows of 1,000 rows; seven of ten features are numeric. The reference is four weeks. CPU of this process,
-medians over windows. "From decoded profiles" is adding the new bucket to a history and judging it; "from the store" is one
-round of the service on SQLite: what is due, read, decode, judge, write results, alerts and heartbeat.
+medians over windows. "From decoded profiles" is adding the new bucket to a history and judging it; "from the store" is
+one round of the service on SQLite: what is due, read, decode, judge, write results, alerts and heartbeat.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -29,7 +30,7 @@ from driftwatch.profiles.history import profile_rows
 from driftwatch.profiles.plan import ProfilePlan
 from driftwatch.profiles.rows import Rows
 from driftwatch.service.binning import register_codecs
-from driftwatch.service.tick import Ticker
+from driftwatch.service.tick import Ticker, TickReport
 from driftwatch.storage import batch, profile, registration
 from driftwatch.storage.batch import Receipt
 from driftwatch.storage.store import Store
@@ -108,7 +109,7 @@ def in_memory(traffic: Traffic, past: int, windows: int) -> tuple[float, float]:
         history.add(START + hour * HOUR, traffic.at(hour))
         fitted[0].judge(history, [START + hour * HOUR], trails=trails)
 
-    return fit, median(cpu(lambda hour=hour: evaluate(hour)) for hour in range(past, past + windows))
+    return fit, median(cpu(partial(evaluate, hour)) for hour in range(past, past + windows))
 
 
 @dataclass(frozen=True)
@@ -172,14 +173,14 @@ def from_store(traffic: Traffic, n_models: int, hours: int, past: int = REFERENC
             send(store, model, range(past), payloads)
         ticker = Ticker(store, public_url="http://127.0.0.1:8301", owner="bench")
         first = cpu(ticker.tick)
+        reports: list[TickReport] = []
         rounds = []
         for hour in range(past, past + hours):
             for model in models:
                 send(store, model, range(hour, hour + 1), payloads)
-            reports = []
-            rounds.append(cpu(lambda reports=reports: reports.append(ticker.tick())))
-            if (reports[0].judged, reports[0].failed) != (n_models, 0):
-                raise RuntimeError(f"a window of each model was due, but: {reports[0]}")
+            rounds.append(cpu(lambda: reports.append(ticker.tick())))
+            if (reports[-1].judged, reports[-1].failed) != (n_models, 0):
+                raise RuntimeError(f"a window of each model was due, but: {reports[-1]}")
         store.close()
     return first, rounds
 

@@ -9,6 +9,7 @@ ones. CPU of this process: profiling (it grows with the rows, once), the size of
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -66,7 +67,7 @@ def evaluate(profile: BucketProfile, plan: ProfilePlan, windows: int = 12) -> fl
         history.add(START + hour * HOUR, profile)
         baseline.judge(history, [START + hour * HOUR], trails=trails)
 
-    return median(cpu(lambda hour=hour: one(hour)) for hour in range(REFERENCE, REFERENCE + windows))
+    return median(cpu(partial(one, hour)) for hour in range(REFERENCE, REFERENCE + windows))
 
 
 def main() -> None:

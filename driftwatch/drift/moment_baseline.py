@@ -97,7 +97,8 @@ class MomentBaseline:
     @property
     def pooled(self) -> Floats:
         """float64[K], means of the whole reference."""
-        return self.sums.sum(axis=(0, 1)) * self.units / max(int(self.n.sum()), 1)
+        totals: Floats = self.sums.sum(axis=(0, 1))
+        return totals * self.units / max(int(self.n.sum()), 1)
 
     def between(self, dimensions: int) -> Floats:
         """float64[k, k], covariance of the slots' means, weighted by their rows."""

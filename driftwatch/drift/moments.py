@@ -11,6 +11,7 @@ W = (R + 1e-3·λmax·I)^(-1/2).
 nu = 1/n + 1/m as in the alarm rule, and so is what follows from x, v and s2.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -174,4 +175,4 @@ def _square(upper: Floats, dimensions: int) -> Floats:
 
 def _dimensions(width: int) -> int:
     """The k with k + k(k+1)/2 = width."""
-    return round((np.sqrt(9 + 8 * width) - 3) / 2)
+    return (math.isqrt(9 + 8 * width) - 3) // 2

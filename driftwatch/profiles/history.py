@@ -150,7 +150,9 @@ def _moments(rows: Rows, plan: ProfilePlan, groups: _Groups) -> list[dict[str, M
         values = _matrix(rows, name, frame)
         if values is None:
             continue
-        for into, profile in zip(found, profile_moments_by_group(frame, values[groups.order], groups.starts), strict=True):
+        for into, profile in zip(
+            found, profile_moments_by_group(frame, values[groups.order], groups.starts), strict=True
+        ):
             if profile.n:
                 into[name] = profile
     return found

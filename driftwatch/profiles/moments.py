@@ -113,7 +113,7 @@ class MomentsFrame:
         seed = ormsgpack.packb(list(self.names))
         stream = hashlib.shake_128(seed).digest(-(-bits // 8))
         signs = np.unpackbits(np.frombuffer(stream, dtype=np.uint8), count=bits)
-        return signs.reshape(len(self.names), MOST_DIMENSIONS) * 2.0 - 1.0
+        return np.where(signs.reshape(len(self.names), MOST_DIMENSIONS) > 0, 1.0, -1.0)
 
     def place(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rows float64[n, d] as whole numbers of :data:`UNIT`, float64[n, dimensions]; what is not finite is 0."""
@@ -178,7 +178,7 @@ class MomentsProfile:
     @property
     def mean(self) -> NDArray[np.float64]:
         """float64[k], of the standardised values; zeros without rows."""
-        return self.sums[: self.dimensions] * (UNIT / max(self.n, 1))
+        return self.sums[: self.dimensions].astype(np.float64) * (UNIT / max(self.n, 1))
 
     @property
     def second(self) -> NDArray[np.float64]:

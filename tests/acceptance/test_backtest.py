@@ -128,7 +128,7 @@ def local_habits() -> pa.Table:
     """Eleven weeks of hours around 31 March 2024, 01:00 UTC, when Berlin lost an hour; x follows its wall clock."""
     rng = np.random.default_rng(20240331)
     start, hour = datetime(2024, 2, 5, tzinfo=UTC), np.repeat(np.arange(11 * 168), PER_HOUR)
-    moved = start + timedelta(hours=1) * (np.arange(11 * 168)) >= datetime(2024, 3, 31, 1, tzinfo=UTC)
+    moved = np.arange(11 * 168) >= (datetime(2024, 3, 31, 1, tzinfo=UTC) - start) // timedelta(hours=1)
     local = hour + 1 + np.repeat(moved, PER_HOUR)
     values = rng.normal(np.where(local % 24 < 12, 0.0, 6.0), 1.0)
     ts = pa.array(int(start.timestamp()) * 1_000_000 + hour * HOUR, pa.timestamp("us", "UTC"))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from driftwatch.domain.instant import HOUR, from_iso, to_iso
 from driftwatch.monitors.baseline import WindowResult
-from driftwatch.profiles.bucket import CategoricalColumn, NumericColumn
+from driftwatch.profiles.bucket import CategoricalColumn, Column, NumericColumn
 from driftwatch.profiles.codec import build_codec
 from driftwatch.profiles.history import profile_rows
 from driftwatch.profiles.plan import ProfilePlan
@@ -46,7 +46,7 @@ def register(conn: Connection, name: str) -> tuple[int, int]:
 
 def send(conn: Connection, model: tuple[int, int], hour: int, rows: int = 50, *, batch_id: str = "") -> None:
     rng = np.random.default_rng([hour, rows])
-    features = {
+    features: dict[str, Column] = {
         "x": NumericColumn(rng.normal(size=rows)),
         "c": CategoricalColumn(["a", "b"], rng.integers(0, 2, rows)),
     }

@@ -83,13 +83,13 @@ def test_a_measure_of_which_both_ends_are_drift_has_no_threshold() -> None:
 
 def test_a_profile_is_measured_as_the_raw_values_are() -> None:
     one, other = (np.random.default_rng(seed).normal(shift, size=2_000) for seed, shift in ((1, 0.0), (2, 0.4)))
-    profiles = [profile_column(NumericColumn(each), CODEC) for each in (one, other)]
-    found = measure_profiles("kolmogorov_smirnov", *profiles, CODEC)
+    before, after = (profile_column(NumericColumn(each), CODEC) for each in (one, other))
+    found = measure_profiles("kolmogorov_smirnov", before, after, CODEC)
     exact = measure_values("kolmogorov_smirnov", one, other).value
     assert found is not None
     assert found.value == pytest.approx(exact, abs=0.01)
     words = profile_column(CategoricalColumn(["a"], np.zeros(5, dtype=np.int64)))
-    assert measure_profiles("kolmogorov_smirnov", profiles[0], words, CODEC) is None
+    assert measure_profiles("kolmogorov_smirnov", before, words, CODEC) is None
 
 
 def test_the_cost_is_counted_over_windows_held_against_the_rest() -> None:

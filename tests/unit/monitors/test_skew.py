@@ -12,7 +12,7 @@ from driftwatch.monitors.history import History
 from driftwatch.monitors.skew import ColumnSkew, compare_training, skew_finding
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window
-from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, NumericColumn
+from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, Column, NumericColumn
 from driftwatch.profiles.codec import build_codec
 from driftwatch.profiles.grid import propose_grid
 from driftwatch.profiles.history import profile_rows
@@ -28,7 +28,7 @@ def rows(seed: int, n: int, *, mean: float = 0.0, share: float = 0.5, missing: f
     rng = np.random.default_rng(seed)
     x = np.where(rng.random(n) < missing, np.nan, rng.normal(mean, size=n))
     codes = (rng.random(n) < share).astype(np.int64)
-    features = {"x": NumericColumn(x), "c": CategoricalColumn(["a", "b"], codes)}
+    features: dict[str, Column] = {"x": NumericColumn(x), "c": CategoricalColumn(["a", "b"], codes)}
     return Rows(at=np.zeros(n, dtype=np.int64), features=features)
 
 
@@ -45,8 +45,10 @@ def compare(of: BucketProfile, n: int = 3_000) -> dict[str, ColumnSkew]:
 
 def test_a_distance_is_that_of_the_raw_values() -> None:
     found = compare(training(mean=0.5))["x"]
-    raw = [rows(seed, 3_000, mean=mean).features["x"] for seed, mean in ((1, 0.5), (2, 0.0))]
-    exact = stats.ks_2samp(*(each.values for each in raw if isinstance(each, NumericColumn))).statistic
+    before, after = (rows(seed, 3_000, mean=mean).features["x"] for seed, mean in ((1, 0.5), (2, 0.0)))
+    assert isinstance(before, NumericColumn)
+    assert isinstance(after, NumericColumn)
+    exact = stats.ks_2samp(before.values, after.values).statistic
     assert found.distance == pytest.approx(exact, abs=0.01)
     assert found.noise == pytest.approx(1.63 * np.sqrt(2 / 3_000))
 

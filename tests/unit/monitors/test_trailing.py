@@ -12,7 +12,7 @@ from driftwatch.monitors.baseline import DriftBaseline
 from driftwatch.monitors.history import CategoricalHistory, History
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.window_counts import WindowCounts
-from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, NumericColumn
+from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, Column, NumericColumn
 from driftwatch.profiles.codec import build_codec
 from driftwatch.profiles.history import profile_rows
 from driftwatch.profiles.plan import ProfilePlan
@@ -27,7 +27,7 @@ CODEC = build_codec(np.random.default_rng(1).normal(size=2000))
 def hour(rng: np.random.Generator, rows: int, *, shifted: bool) -> BucketProfile:
     values = rng.normal(1.0 if shifted else 0.0, 1, rows)
     levels = ["a", "b", "new"] if shifted else ["a", "b"]
-    features = {
+    features: dict[str, Column] = {
         "x": NumericColumn(values, rng.random(rows) < 0.1),
         "c": CategoricalColumn(levels, rng.integers(-1, len(levels), rows)),
     }

@@ -1,5 +1,6 @@
 """Columns side by side and sums carried along say what each column's own windows say, taken afresh."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from plain_windows import PlainColumn
+from unit.rule.plain_windows import PlainColumn
 
 from driftwatch.drift.rule import (
     Calendar,
@@ -25,6 +26,7 @@ from driftwatch.drift.rule.series import SeriesSource
 
 DAILY, HOURLY = Calendar(86_400, 2), Calendar(3_600, 5)
 Ints = NDArray[np.int64]
+Draw = Callable[[float, float, int], NDArray[np.float64]]
 
 
 def model(seed: int, calendar: Calendar, reference: int, length: int) -> list[Series]:
@@ -32,7 +34,8 @@ def model(seed: int, calendar: Calendar, reference: int, length: int) -> list[Se
     rng = np.random.default_rng(seed)
     onset = int(rng.integers(reference, length))
     series = []
-    for place, draw in enumerate((rng.normal, rng.lognormal, lambda *shape: np.rint(rng.normal(*shape)) + 0.0)):
+    draws: tuple[Draw, ...] = (rng.normal, rng.lognormal, lambda *shape: np.rint(rng.normal(*shape)) + 0.0)
+    for place, draw in enumerate(draws):
         rows = rng.poisson(rng.choice([25, 120]), length)
         rows[onset - 2 : onset] = 0
         values = [draw(0.6 * (at >= onset), 1.0, n) for at, n in enumerate(rows)]
@@ -70,7 +73,8 @@ def test_windows_are_those_of_the_definition(calendar: Calendar, reference: int,
     columns = {one.name: PlainColumn(one, Ladder.of(calendar, reference)) for one in series}
     for one in judged(fit(series, calendar, reference), series, reference, length):
         plain = columns[one.column].window(one.bucket, one.scale_buckets)
-        assert (one.n, one.n_reference) == (round(plain.n), pytest.approx(plain.m, abs=0.51))
+        assert one.n == round(plain.n)
+        assert one.n_reference == pytest.approx(plain.m, abs=0.51)
         assert one.missing_share == pytest.approx(plain.missing_share, abs=1e-12)
         assert one.reference_missing_share == pytest.approx(plain.reference_missing_share, abs=1e-12)
         if plain.n:
