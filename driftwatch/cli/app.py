@@ -24,6 +24,7 @@ _COMMANDS: tuple[str, ...] = (
     "reference",
     "incident",
     "receiver",
+    "route",
     "log",
     "ingest",
     "key",

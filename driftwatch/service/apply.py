@@ -1,6 +1,6 @@
-"""Applying declarations: documents of kind model, monitor and receiver, all of a file or none of it."""
+"""Applying declarations: documents of every kind, all of a file or none of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,6 +12,8 @@ from driftwatch.monitors import reading
 from driftwatch.monitors.fixed import MonitorSpec, parse_monitor
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.notifiers.receiver import ReceiverSpec, parse_receiver
+from driftwatch.service.routing import left_over, put_route, read_policy
+from driftwatch.service.routing_document import RouteSpec, parse_route
 from driftwatch.service.threshold_monitor import list_thresholds, put_threshold, settle_estimates
 from driftwatch.service.training import Training, put_training, read_training
 from driftwatch.storage import audit, receiver, registration
@@ -19,8 +21,14 @@ from driftwatch.storage.store import Store
 
 __all__ = ["Change", "apply_documents"]
 
-_KINDS = ("model", "monitor", "receiver")
-_Spec: TypeAlias = ModelSpec | MonitorSpec | ReceiverSpec
+_Spec: TypeAlias = ModelSpec | MonitorSpec | ReceiverSpec | RouteSpec
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], _Spec]] = {
+    "model": parse_model_spec,
+    "monitor": parse_monitor,
+    "receiver": parse_receiver,
+    "route": parse_route,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class Change:
     """What applying one document did.
 
     Attributes:
-        kind: model, monitor or receiver.
+        kind: model, monitor, receiver or route.
         name: of the object.
         verb: created, changed or unchanged.
         unused: declared keys that this release stores and does not act on.
@@ -74,9 +82,12 @@ def apply_documents(
     with store.begin() as conn:
         now = store.now(conn)
         changes: list[Change] = [Change("", "", "")] * len(specs)
-        # A monitor may stand before its model in the file.
-        for place in sorted(range(len(specs)), key=lambda place: isinstance(specs[place], MonitorSpec)):
+        # A monitor may stand before its model in the file, a route before its receivers.
+        for place in sorted(range(len(specs)), key=lambda place: isinstance(specs[place], MonitorSpec | RouteSpec)):
             changes[place] = _apply(conn, specs[place], trainings[place], actor=actor, now=now)
+        last = max((place for place, spec in enumerate(specs) if isinstance(spec, RouteSpec)), default=None)
+        if last is not None:
+            changes[last] = replace(changes[last], notes=(_rest(conn),))
     return [_with_cost(store, spec, change) for spec, change in zip(specs, changes, strict=True)]
 
 
@@ -96,10 +107,7 @@ def _with_cost(store: Store, spec: _Spec, change: Change) -> Change:
 
 def _parse(document: Mapping[str, Any], place: int) -> _Spec:
     try:
-        kind = reading.read_choice(document.get("kind", "model"), "kind", _KINDS)
-        if kind == "monitor":
-            return parse_monitor(document)
-        return parse_receiver(document) if kind == "receiver" else parse_model_spec(document)
+        return _KINDS[reading.read_choice(document.get("kind", "model"), "kind", list(_KINDS))](document)
     except SpecError as error:
         if not place:
             raise
@@ -110,6 +118,8 @@ def _apply(conn: Connection, spec: _Spec, training: Training | None, *, actor: s
     if isinstance(spec, MonitorSpec):
         name = f"{spec.environment}/{spec.model}/{spec.name}"
         return Change("monitor", name, put_threshold(conn, spec, at=now, actor=actor))
+    if isinstance(spec, RouteSpec):
+        return Change("route", spec.name, put_route(conn, spec, at=now, actor=actor))
     notes: tuple[str, ...] = ()
     if isinstance(spec, ReceiverSpec):
         name = spec.name
@@ -136,6 +146,12 @@ def _apply(conn: Connection, spec: _Spec, training: Training | None, *, actor: s
             conn, at=now, actor=actor, verb=verb, subject=f"{kind}/{name}", before=old, after=spec.to_dict()
         )
     return Change(kind, name, verb, () if isinstance(spec, ReceiverSpec) else spec.unused, notes)
+
+
+def _rest(conn: Connection) -> str:
+    """Where alerts of production go that no route takes: nothing is to be lost unseen."""
+    rest = left_over(read_policy(conn))
+    return f"what no route takes goes to {', '.join(rest)}" if rest else "what no route takes goes to nobody"
 
 
 def _verb(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:

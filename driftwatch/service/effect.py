@@ -10,8 +10,10 @@ from driftwatch.alerting.machine import Transition, advance
 from driftwatch.domain.signal import RunStatus
 from driftwatch.monitors.baseline import WindowResult
 from driftwatch.service.judging import ModelJudge
-from driftwatch.service.wording import Context, compose
-from driftwatch.storage import alert, finding, incident, notification, receiver, run
+from driftwatch.service.routing import facts_of
+from driftwatch.service.telling import tell
+from driftwatch.service.wording import Context
+from driftwatch.storage import alert, finding, incident, run
 from driftwatch.storage.run import RunRow
 
 __all__ = ["Failure", "LostClaimError", "write_effects", "write_failures"]
@@ -84,7 +86,8 @@ def write_effects(
         _finish(conn, judge, row, verdict, owner=owner, now=now)
         book, transitions = advance(book, _window(row, verdict))
         for transition in transitions:
-            _store(conn, judge, row, transition, now=now, public_url=public_url)
+            if not _store(conn, judge, row, transition, now=now, public_url=public_url):
+                book = book.with_opening_owed(transition.incident.id)
         seen += transitions
     if book.current is not None:
         incident.put_incident(conn, model_id, book.current, at=now)
@@ -133,7 +136,8 @@ def _finish(conn: Connection, judge: ModelJudge, row: RunRow, verdict: WindowRes
 
 def _store(
     conn: Connection, judge: ModelJudge, row: RunRow, transition: Transition, *, now: int, public_url: str
-) -> None:
+) -> bool:
+    """Store what a transition changed; False if an incident has ended of which nobody was told on purpose."""
     told = transition.incident
     incident.put_incident(conn, judge.model.id, told, at=now)
     alert.put_alerts(
@@ -146,23 +150,11 @@ def _store(
         run_id=row.id,
         reason=transition.reason,
     )
-    receivers = receiver.list_receivers(conn, enabled=True) if transition.notify else []
-    if not receivers:
-        return
+    if not transition.notify:
+        return True
     trend = _trend(conn, judge, told.columns, until=row.window_end)
     context = Context(public_url=public_url, reference=judge.reference, change=judge.change, trend=trend)
-    message = compose(transition, context)
-    for each in receivers:
-        notification.enqueue(
-            conn,
-            receiver_id=each.id,
-            group_key=told.dedup_key,
-            seq=told.messages,
-            reason=transition.reason,
-            payload=message.to_dict(),
-            incident_id=told.id,
-            at=now,
-        )
+    return tell(conn, transition, context, facts_of(judge.model), now=now)
 
 
 def _trend(conn: Connection, judge: ModelJudge, columns: Sequence[str], *, until: int) -> Mapping[str, Sequence[float]]:

@@ -41,13 +41,13 @@ class NotificationRow:
         seq: the message's number in its group.
         reason: first, new_alerts, escalated, repeat, resolved, flapping.
         payload: what to say, JSON-safe.
-        status: waiting, sending, delivered, dead or dropped.
+        status: waiting, sending, delivered, dead, dropped or suppressed.
         attempts: how often it was claimed.
         next_attempt_at: not to be claimed before.
         owner: of the newest claim.
         fence: of the newest claim.
         external_id: the receiver's own name for it, once delivered.
-        last_error: why the last attempt failed.
+        last_error: why the last attempt failed, or why it was dropped or suppressed.
         created_at: microseconds UTC.
         finished_at: when it was delivered or given up, or None.
     """
@@ -84,8 +84,13 @@ def enqueue(
     at: int,
     incident_id: str | None = None,
     send_at: int | None = None,
+    suppressed: str = "",
 ) -> int | None:
-    """Put a message in the outbox; returns its id, or None if this number of its group is there already."""
+    """Put a message in the outbox; returns its id, or None if this number of its group is there already.
+
+    One that is `suppressed` is not sent: it stands in the log alone, with that reason.
+    """
+    kept_back = {"status": "suppressed", "last_error": suppressed, "finished_at": at} if suppressed else {}
     statement = (
         insert(conn, notifications)
         .values(
@@ -97,6 +102,7 @@ def enqueue(
             payload=dict(payload),
             next_attempt_at=at if send_at is None else send_at,
             created_at=at,
+            **kept_back,
         )
         .on_conflict_do_nothing(index_elements=["receiver_id", "group_key", "seq"])
         .returning(notifications.c.id)
@@ -219,7 +225,7 @@ def external_id(conn: Connection, receiver_id: int, group_key: str) -> str | Non
 
 
 def count_statuses(conn: Connection) -> dict[str, int]:
-    """How many messages wait, are being sent, were delivered, died or were dropped."""
+    """How many messages wait, are being sent, were delivered, died, were dropped or suppressed."""
     rows = conn.execute(select(notifications.c.status, func.count()).group_by(notifications.c.status))
     return {status: int(n) for status, n in rows}
 

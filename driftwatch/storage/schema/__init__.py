@@ -28,6 +28,7 @@ from driftwatch.storage.schema.column import metadata
 from driftwatch.storage.schema.judging import findings, monitor_runs, monitors, reference_sets
 from driftwatch.storage.schema.labelling import outcome_counts, outcome_profiles
 from driftwatch.storage.schema.registration import codecs, features, model_versions, models
+from driftwatch.storage.schema.routing import routes, silences
 from driftwatch.storage.schema.service import annotations, api_keys, audit_events, deployments, heartbeats, leases
 
 __all__ = [
@@ -65,4 +66,6 @@ __all__ = [
     "quarantine",
     "receivers",
     "reference_sets",
+    "routes",
+    "silences",
 ]

@@ -121,7 +121,7 @@ notifications = Table(  # the outbox: written in the transaction that changes th
     count("seq", default=None),
     text_column("reason"),  # first, new_alerts, escalated, repeat, resolved, flapping
     Column("payload", MAP, nullable=False),
-    text_column("status", default="waiting"),  # waiting, sending, delivered, dead, dropped
+    text_column("status", default="waiting"),  # waiting, sending, delivered, dead, dropped, suppressed
     count("attempts"),
     instant("next_attempt_at"),
     text_column("owner", nullable=True),

@@ -1,0 +1,102 @@
+"""From the alerts of one incident to what each receiver is told of them, and what is kept back and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from driftwatch.alerting.matching import Facts, labels_of
+from driftwatch.alerting.routing import Reach, Repeat, Route, decide
+from driftwatch.domain.alert import Alert
+from driftwatch.domain.incident import Incident
+
+__all__ = ["Delivery", "Policy", "deliveries"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What decides who is told.
+
+    Attributes:
+        receivers: names of the receivers that are switched on and take messages.
+        routes: the tree, in order.
+    """
+
+    receivers: tuple[str, ...]
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one receiver is told of an incident.
+
+    Attributes:
+        receiver: its name.
+        incident: the incident with those alerts alone that reach it.
+        repeat: when to tell it again.
+        held: why it is not told now, or "". Then `incident` holds all that would have reached it.
+    """
+
+    receiver: str
+    incident: Incident
+    repeat: Repeat
+    held: str = ""
+
+
+def deliveries(
+    incident: Incident, alerts: Sequence[Alert], facts: Facts, policy: Policy, *, at: int
+) -> tuple[Delivery, ...]:
+    """Route every alert of an incident.
+
+    Args:
+        incident: what they belong to.
+        alerts: those of its alerts that are to be told of.
+        facts: what is known of the model.
+        policy: routes and receivers.
+        at: the present, microseconds UTC.
+
+    Returns:
+        One for every receiver that an alert reaches, by name.
+    """
+    told: dict[str, list[Alert]] = {}
+    held: dict[str, dict[str, list[Alert]]] = {}
+    repeat: dict[str, Repeat] = {}
+    for alert in alerts:
+        for reach in decide(labels_of(alert, facts), policy.routes, policy.receivers, at=at).reaches:
+            why = _held(reach)
+            repeat[reach.receiver] = _sooner(repeat.get(reach.receiver), reach.repeat)
+            if why:
+                held.setdefault(reach.receiver, {}).setdefault(why, []).append(alert)
+            else:
+                told.setdefault(reach.receiver, []).append(alert)
+    return tuple(
+        Delivery(name, _view(incident, told[name]), repeat[name])
+        if name in told
+        else _kept_back(name, incident, held[name], repeat[name])
+        for name in sorted(told.keys() | held.keys())
+    )
+
+
+def _held(reach: Reach) -> str:
+    return f"{reach.muted}: route {reach.route}" if reach.muted else ""
+
+
+def _kept_back(name: str, incident: Incident, held: Mapping[str, list[Alert]], repeat: Repeat) -> Delivery:
+    alerts = {id(alert): alert for some in held.values() for alert in some}
+    return Delivery(name, _view(incident, list(alerts.values())), repeat, held="; ".join(held))
+
+
+def _view(incident: Incident, alerts: Sequence[Alert]) -> Incident:
+    """The incident as a receiver sees it whom only these alerts reach; the whole one if they are all it tells of."""
+    if len(alerts) >= len(incident.firing or incident.alerts):
+        return incident
+    severity = max((alert.severity for alert in alerts), key=lambda severity: severity.rank)
+    return replace(incident, alerts=tuple(alerts), severity=severity)
+
+
+def _sooner(one: Repeat | None, other: Repeat) -> Repeat:
+    if one is None:
+        return other
+    return Repeat(_least(one.warning, other.warning), _least(one.critical, other.critical))
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else min(one, other)

@@ -1,0 +1,87 @@
+"""Putting messages into the outbox, one for each receiver that an incident reaches, or keeping them back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from driftwatch.alerting.dispatch import Delivery, Policy, deliveries
+from driftwatch.alerting.machine import Transition
+from driftwatch.alerting.matching import Facts
+from driftwatch.alerting.routing import Repeat
+from driftwatch.domain.incident import Incident
+from driftwatch.service.routing import read_policy
+from driftwatch.service.wording import Context, compose
+from driftwatch.storage import notification, receiver
+from driftwatch.storage.notification import NotificationRow
+
+__all__ = ["last_told", "put", "tell"]
+
+_TOLD = frozenset({"waiting", "sending", "delivered", "dead"})
+
+
+def last_told(rows: Sequence[NotificationRow]) -> dict[int, NotificationRow]:
+    """By receiver, the newest message of an incident that it has or will have; none that was kept back or dropped."""
+    newest: dict[int, NotificationRow] = {}
+    for row in rows:
+        if row.status in _TOLD and (row.receiver_id not in newest or row.seq > newest[row.receiver_id].seq):
+            newest[row.receiver_id] = row
+    return newest
+
+
+def tell(conn: Connection, transition: Transition, context: Context, facts: Facts, *, now: int) -> bool:
+    """Put the messages of a transition that notifies into the outbox.
+
+    Its end is told to those, and only those, that know of the incident.
+
+    Args:
+        conn: a writing connection.
+        transition: whose message has the number `transition.incident.messages`.
+        context: for the words.
+        facts: what is known of the model.
+        now: the database's clock.
+
+    Returns:
+        False if everything that there was to tell of this incident has been kept back.
+    """
+    policy = read_policy(conn)
+    ids = {each.name: each.id for each in receiver.list_receivers(conn)}
+    told = transition.incident
+    if transition.reason == "resolved":
+        rows = notification.list_notifications(conn, told.id)
+        known = {row.receiver_id for row in last_told(rows).values() if row.reason != "resolved"}
+        found = _ends(told, facts, policy, [name for name, each in ids.items() if each in known], now=now)
+        was_told = bool(known) or all(row.status != "suppressed" for row in rows)
+    else:
+        found = deliveries(told, told.firing, facts, policy, at=now)
+        was_told = True
+    for each in found:
+        put(conn, replace(transition, incident=each.incident), each, ids[each.receiver], context, now=now)
+    return was_told
+
+
+def put(
+    conn: Connection, transition: Transition, delivery: Delivery, receiver_id: int, context: Context, *, now: int
+) -> None:
+    """Put one message to one receiver into the outbox, or into the log alone if it is kept back."""
+    told = delivery.incident
+    notification.enqueue(
+        conn,
+        receiver_id=receiver_id,
+        group_key=told.dedup_key,
+        seq=told.messages,
+        reason=transition.reason,
+        payload=compose(transition, context).to_dict(),
+        incident_id=told.id,
+        at=now,
+        suppressed=delivery.held,
+    )
+
+
+def _ends(incident: Incident, facts: Facts, policy: Policy, names: Sequence[str], *, now: int) -> Sequence[Delivery]:
+    """The end of an incident for those that know of it, each with the alerts that reach it."""
+    reached: Mapping[str, Delivery] = {
+        each.receiver: each for each in deliveries(incident, incident.alerts, facts, policy, at=now)
+    }
+    whole = Delivery("", incident, Repeat())
+    return [replace(reached.get(name, whole), receiver=name, held="") for name in sorted(names)]
