@@ -99,7 +99,8 @@ class Incident:
     @property
     def title(self) -> str:
         """One line: which signals, of which model, in which columns."""
-        what = " and ".join(signal.value.replace("_", " ") for signal in self.signals)
+        words = [signal.value.replace("_", " ") for signal in self.signals]
+        what = " and ".join([*([", ".join(words[:-1])] if words[1:] else []), words[-1]])
         head = f"{what[:1].upper()}{what[1:]} in {self.model}"
         columns = self.columns
         if not columns:

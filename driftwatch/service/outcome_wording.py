@@ -1,0 +1,46 @@
+"""What the outcomes say of a model, in words: by how much it errs, and what to do about it."""
+
+from driftwatch.domain.finding import Finding
+from driftwatch.domain.signal import Signal
+from driftwatch.queries import format as written
+
+__all__ = ["outcome_action", "outcome_words"]
+
+_NAMES = {
+    "brier_score": "Brier score",
+    "accuracy": "error rate",
+    "mean_absolute_error": "mean absolute error",
+    "mean_error": "mean error",
+}
+
+
+def outcome_words(finding: Finding) -> str | None:
+    """The words for a finding of performance or of concept drift; None for all others."""
+    if finding.signal not in {Signal.PERFORMANCE, Signal.CONCEPT_DRIFT}:
+        return None
+    if finding.kind == "calibration_bias":
+        side = "higher" if finding.value < finding.threshold else "lower"
+        gap = written.share(abs(finding.value - finding.threshold))
+        return f"outcomes are {gap} {side} than such scores had in the reference"
+    name = _NAMES.get(finding.kind, finding.kind.replace("_", " "))
+    return f"{name} {written.number(finding.threshold)} → {written.number(finding.value)}"
+
+
+def outcome_action(finding: Finding) -> str | None:
+    """What to do now; None for findings that are not of outcomes."""
+    if finding.signal is Signal.CONCEPT_DRIFT:
+        return (
+            "Check that the outcomes are right and whole. If they are, the world no longer follows the model: roll "
+            "back or retrain; inputs that look as ever do not show it."
+        )
+    if finding.signal is Signal.PERFORMANCE:
+        return (
+            "Look at what drifted at the same time and at the newest version. If neither explains it, check the "
+            "outcomes, then roll back or retrain."
+        )
+    if finding.signal is Signal.OUTCOME_DRIFT:
+        return (
+            "Check how outcomes are recorded. If they are right, see whether scores moved with them: if not, the model "
+            "has become wrong."
+        )
+    return None
