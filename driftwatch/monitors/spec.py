@@ -27,6 +27,7 @@ from driftwatch.monitors.declared import (
     parse_reference,
 )
 from driftwatch.monitors.declared_constraint import Constraint, parse_constraints
+from driftwatch.monitors.declared_objective import Objective, parse_objective
 from driftwatch.monitors.segmentation import parse_segments, segments_document
 from driftwatch.profiles.segmentation import Segmentation
 
@@ -38,6 +39,7 @@ __all__ = [
     "Features",
     "ModelColumns",
     "ModelSpec",
+    "Objective",
     "Reference",
     "parse_bucket",
     "parse_model_spec",
@@ -48,6 +50,7 @@ ATTRIBUTION = "attribution."
 
 TASKS = ("binary", "multiclass", "regression", "ranking", "none")
 _DAY = timedelta(days=1)
+_SERVICE_ROLES = {"timestamp", "latency_seconds", "error"}
 _CLOCKS = ("live", "replay")
 _COSTS = ("true_positive", "false_positive", "false_negative", "true_negative")
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
@@ -73,6 +76,7 @@ class ModelSpec:
         protected: columns of protected groups.
         segments: by what rows are split.
         constraints: what the user demands of columns.
+        slo: how many calls may fail or be slow, or None.
         costs: cost of each confusion cell, or empty.
         decision_threshold: score from which the decision is positive, or None.
         exclude: periods left out of the reference and of judging.
@@ -98,6 +102,7 @@ class ModelSpec:
     protected: tuple[str, ...] = ()
     segments: tuple[Segmentation, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    slo: Objective | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     decision_threshold: float | None = None
     exclude: tuple[Exclusion, ...] = ()
@@ -113,6 +118,13 @@ class ModelSpec:
         midnights = [[datetime.combine(day + _DAY * n, time(), self.zone) for n in (0, 1)] for day in self.holidays]
         holidays = (Exclusion(from_datetime(start), from_datetime(end), "holiday") for start, end in midnights)
         return (*self.exclude, *holidays)
+
+    @property
+    def is_service_metric(self) -> bool:
+        """Whether there is nothing to judge but latency, errors and traffic: no task, and no other column."""
+        roles = self.columns.roles().keys()
+        alone = self.task == "none" and not self.features.names and roles <= _SERVICE_ROLES
+        return alone and not roles.isdisjoint({"latency_seconds", "error"})
 
     @property
     def zone(self) -> ZoneInfo:
@@ -132,7 +144,6 @@ class ModelSpec:
         declared = {
             "protected": self.protected,
             "costs": self.costs,
-            "decision_threshold": self.decision_threshold is not None,
             "columns.decision": self.columns.decision,
             "columns.query_id": self.columns.query_id,
         }
@@ -156,6 +167,7 @@ class ModelSpec:
             "protected": list(self.protected),
             "segments": segments_document(self.segments),
             "constraints": [each.to_dict() for each in self.constraints],
+            "slo": self.slo.to_dict() if self.slo else None,
             "costs": dict(self.costs),
             "decision_threshold": self.decision_threshold,
             "exclude": [{"start": to_iso(e.start), "end": to_iso(e.end), "why": e.why} for e in self.exclude],
@@ -170,7 +182,7 @@ class ModelSpec:
 
 _KEYS = (
     "kind", "model", "environment", "version", "task", "owner", "timezone", "columns", "features", "importance",
-    "attributions", "pii", "protected", "segments", "constraints", "costs", "decision_threshold", "exclude",
+    "attributions", "pii", "protected", "segments", "constraints", "slo", "costs", "decision_threshold", "exclude",
     "holidays", "reference", "bucket", "false_alarms_per_month", "clock",
 )  # fmt: skip
 
@@ -212,6 +224,7 @@ def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
         protected=reading.read_names(document.get("protected"), "protected"),
         segments=parse_segments(document.get("segments")),
         constraints=parse_constraints(document.get("constraints")),
+        slo=parse_objective(document.get("slo")),
         costs=_read_numbers(document.get("costs"), "costs", known=_COSTS),
         decision_threshold=_read_threshold(document.get("decision_threshold")),
         exclude=parse_exclusions(document.get("exclude"), zone),
