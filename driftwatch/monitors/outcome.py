@@ -26,6 +26,7 @@ from driftwatch.monitors.outcome_cells import (
     bin_values,
     calibrate,
     cells_of,
+    in_score_bins,
     loss_values,
     residual_values,
 )
@@ -71,12 +72,12 @@ class OutcomeHistory:
     windows: dict[int, LabelledCells] = field(default_factory=dict)
 
     def add(self, index: int, tally: Tally) -> None:
-        """Add a bucket to its window.
+        """Add a bucket to its window, in the bins of the score's codec: those that calibration and judging know.
 
         Raises:
             ValueError: it is of another kind, or in other bins.
         """
-        cells, known = cells_of(tally), self.windows.get(index)
+        cells, known = cells_of(in_score_bins(tally, self.score_codec)), self.windows.get(index)
         self.windows[index] = cells if known is None else known.add(cells)
 
     def forget(self, index: int) -> None:

@@ -15,10 +15,20 @@ from driftwatch.performance.binary import BinaryTally
 from driftwatch.performance.multiclass import MulticlassTally
 from driftwatch.performance.ranking import RankingTally
 from driftwatch.performance.regression import RegressionTally
+from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.tally import Tally
 from driftwatch.profiles.codec import NumericCodec
 
-__all__ = ["CellValues", "LabelledCells", "bin_values", "calibrate", "cells_of", "loss_values", "residual_values"]
+__all__ = [
+    "CellValues",
+    "LabelledCells",
+    "bin_values",
+    "calibrate",
+    "cells_of",
+    "in_score_bins",
+    "loss_values",
+    "residual_values",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +84,16 @@ class CellValues:
     name: str
     kind: str
     values: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+
+def in_score_bins(tally: Tally, codec: NumericCodec | None) -> Tally:
+    """A tally that was made in the finer bins of :func:`score_edges`, in the codec's own; any other as it is."""
+    if codec is None or not isinstance(tally, BinaryTally):
+        return tally
+    edges = score_edges(codec.edges)
+    if len(tally.counts) != len(edges) + 2 or len(edges) == len(codec.edges):
+        return tally
+    return tally.rebinned(edges, codec.edges)
 
 
 def cells_of(tally: Tally) -> LabelledCells:

@@ -27,6 +27,7 @@ from driftwatch.monitors.outcome import (
 from driftwatch.monitors.outcome_cells import bin_values
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window
+from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.tally import TallyPlan, as_class, performance_of, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.service.label_log import NEVER, Labels
@@ -166,7 +167,7 @@ def replay_outcomes(
     score = history.columns.get(("output", "score"))
     codec = score.codec if isinstance(score, NumericHistory) else None
     errors = _error_codec(log, labels, reference) if spec.task == "regression" else None
-    edges = np.zeros(0) if codec is None else codec.edges
+    edges = np.zeros(0) if codec is None else score_edges(codec.edges)
     plan = TallyPlan(spec.task, edges, errors, spec.decision_threshold)
     outcomes = _judged_history(log, labels, plan, alignment, age, codec, errors)
     first, stop = alignment.index(reference[0]), alignment.index(reference[1] - 1) + 1

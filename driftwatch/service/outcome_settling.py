@@ -18,6 +18,7 @@ from driftwatch.domain.wall_clock import wall_clock
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.maturity import judged_age
 from driftwatch.monitors.spec import ModelSpec
+from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.tally import LabelledRows, Tally, TallyPlan, as_class, encode_tally, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.service.agenda import read_agenda
@@ -107,7 +108,7 @@ class OutcomeSettler:
             if errors is None:
                 return None
         score = binnings.codecs.get("score")
-        edges = np.zeros(0) if score is None else score.edges
+        edges = np.zeros(0) if score is None else score_edges(score.edges)
         tally = TallyPlan(spec.task, edges, errors, spec.decision_threshold)
         alignment = Alignment.of(spec).hourly
         return _Plan(model, spec, tally, outcome_width(spec), alignment, progress.judged_age)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.instant import DAY, from_iso
@@ -168,3 +169,18 @@ def test_performance_is_listed_by_day_and_month_with_its_intervals(task: str) ->
         assert np.mean([each["value"] for each in after]) == pytest.approx(
             np.mean([each["value"] for each in estimated]), abs=0.01
         )
+
+
+def test_the_auc_of_days_is_that_of_the_raw_scores_where_the_reference_had_few_of_them() -> None:
+    rng = np.random.default_rng(9)
+    log = loans()
+    low = np.arange(len(log)) < REFERENCE * ROWS  # the reference has no score above a quarter
+    score = np.where(low, rng.random(len(log)) * 0.25, 0.25 + rng.random(len(log)) * 0.75)
+    truth = rng.random(len(log)) < score
+    for name, values in (("score", score), ("said", (score >= 0.5).astype(int)), ("y", truth.astype(int))):
+        log = log.set_column(log.column_names.index(name), name, pa.array(values))
+    start = from_iso(START.isoformat()) + REFERENCE * DAY
+    for row in backtest(log, spec_of()).performance:
+        if row["metric"] == "roc_auc" and not row["estimated"]:
+            day = np.flatnonzero(~low)[:ROWS] + (from_iso(row["window_start"]) - start) // DAY * ROWS
+            assert row["value"] == pytest.approx(roc_auc_score(truth[day], score[day]), abs=0.005)

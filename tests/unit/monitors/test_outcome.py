@@ -11,6 +11,7 @@ from driftwatch.monitors.maturity import judged_age
 from driftwatch.monitors.outcome import OutcomeHistory, OutcomeVerdicts, fit_outcomes
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.monitors.verdict import Window
+from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.tally import LabelledRows, TallyPlan, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
 
@@ -65,6 +66,19 @@ def test_labels_above_their_scores_are_concept_drift_on_the_day() -> None:
     assert (finding.kind, finding.column, finding.n) == ("calibration_bias", None, ROWS)
     assert finding.threshold == pytest.approx(0.0, abs=0.03)
     assert verdicts[REFERENCE].states == {"performance": "judged", "concept_drift": "judged", "y": "judged"}
+
+
+def test_tallies_in_finer_bins_calibrate_and_judge_as_those_in_the_codecs_own() -> None:
+    rng = np.random.default_rng(3)
+    fine, own = OutcomeHistory(SCORES), OutcomeHistory(SCORES)
+    score = np.append(rng.beta(2, 3, 3000), [0.0, 1.0])
+    rows = LabelledRows((rng.random(len(score)) < score).tolist(), [None] * len(score), score)
+    fine.add(0, tally_rows(TallyPlan("binary", score_edges(SCORES.edges), threshold=0.5), rows))
+    own.add(0, tally_rows(TallyPlan("binary", SCORES.edges, threshold=0.5), rows))
+    np.testing.assert_array_equal(fine.windows[0].places, own.windows[0].places)
+    np.testing.assert_array_equal(fine.windows[0].counts, own.windows[0].counts)
+    fine.add(0, tally_rows(TallyPlan("binary", SCORES.edges, threshold=0.5), rows))  # and the two add up
+    assert fine.windows[0].counts.sum() == 2 * len(score)
 
 
 def test_lower_scores_that_are_right_move_the_outcomes_and_are_no_concept_drift_nor_worse_performance() -> None:
