@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from driftwatch.domain.finding import Finding
-from driftwatch.domain.instant import SECOND, to_datetime
+from driftwatch.domain.instant import to_datetime
 from driftwatch.domain.signal import RunStatus, Severity, Signal
-from driftwatch.drift.rule import Calendar, FittedRule, Judgement, fit
+from driftwatch.drift.rule import Judgement
 from driftwatch.errors import DataError
 from driftwatch.monitors.condition import ConditionBaseline, fit_condition
 from driftwatch.monitors.conformity import judge_demands
+from driftwatch.monitors.group import GROUPS, SeriesGroup, calendar_of, fault_of, fit_group
 from driftwatch.monitors.history import ColumnKey, History
+from driftwatch.monitors.latency import LATENCY
 from driftwatch.monitors.multivariate import (
     TOGETHER,
     JointVerdict,
@@ -19,24 +21,19 @@ from driftwatch.monitors.multivariate import (
     explained,
     fit_multivariate,
 )
+from driftwatch.monitors.objective import judge_objectives
+from driftwatch.monitors.operations import OperationsBaseline, ServiceVerdict, fit_operations, service_share
 from driftwatch.monitors.quality import QualityBaseline, fit_quality
-from driftwatch.monitors.series import column_series, is_identifier, judged_columns, kind_of
+from driftwatch.monitors.series import is_identifier, judged_columns, kind_of
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.trailing import GroupTrail
 from driftwatch.monitors.verdict import Window, finding_of, in_windows_of, more_telling, summary_of
+from driftwatch.operations.level import Level
 
-__all__ = ["FEATURE_SHARE", "OUTPUT_SHARE", "DriftBaseline", "WindowResult"]
-
-FEATURE_SHARE = 0.6
-"""Share of the model's false-alarm budget that feature drift spends, over all features."""
-
-OUTPUT_SHARE = 0.2
-"""Share that score and prediction spend. The rest is for quality, latency, errors and traffic."""
+__all__ = ["DriftBaseline", "WindowResult"]
 
 _AT_ONCE = 1024
 """Windows that are judged in one call of the rule."""
-
-_GROUPS = (("feature", Signal.DRIFT, FEATURE_SHARE), ("output", Signal.PREDICTION_DRIFT, OUTPUT_SHARE))
 
 
 @dataclass(frozen=True)
@@ -74,21 +71,6 @@ class WindowResult:
 
 
 @dataclass(frozen=True)
-class SeriesGroup:
-    """The series that share a part of the budget (false alarms in 30 days), and their fitted rule.
-
-    Each group is fitted by itself: what prices vary says little about what a score does. Of a model whose buckets are
-    shorter than an hour each group comes twice, with half of its budget each: the short windows, and the hours.
-    """
-
-    signal: Signal
-    budget: float
-    keys: tuple[ColumnKey, ...]
-    rule: FittedRule
-    short: bool = False
-
-
-@dataclass(frozen=True)
 class DriftBaseline:
     """A fitted reference: the rule of each group of series, and what gross faults are held against.
 
@@ -105,6 +87,7 @@ class DriftBaseline:
         condition: for traffic, vanished, frozen and retyped columns.
         multivariate: the numeric features together, and each embedding.
         quality: for categories that are gone, rows that came twice or late, ranges left.
+        operations: for latency and errors.
     """
 
     spec: ModelSpec
@@ -119,6 +102,7 @@ class DriftBaseline:
     condition: ConditionBaseline
     quality: QualityBaseline
     multivariate: MultivariateBaseline
+    operations: OperationsBaseline
 
     @classmethod
     def fit(cls, history: History, spec: ModelSpec, reference: tuple[int, int]) -> "DriftBaseline":
@@ -140,20 +124,37 @@ class DriftBaseline:
             period = " to ".join(f"{to_datetime(each):%Y-%m-%d %H:%M} UTC" for each in bounds)
             raise DataError(f"the reference from {period} holds no row: load it, or declare another period")
         wanted = judged_columns(history, spec)
-        faults = {name: why for key, name in wanted.items() if (why := _fault(history, key, first, stop))}
+        faults = {name: why for key, name in wanted.items() if (why := fault_of(history, key, first, stop))}
         names = {key: name for key, name in wanted.items() if name not in faults}
         identifiers = frozenset(key for key in names if is_identifier(history, key, first, stop))
         groups: list[SeriesGroup] = []
-        for family, signal, share in _GROUPS:
+        for family, signal, share in GROUPS:
             keys = tuple(sorted(key for key in names if key[0] == family))
             if keys:
                 budget = share * spec.false_alarms_per_month
-                groups += _fit_group(history, spec, signal, budget, keys, identifiers, (first, stop))
+                groups += fit_group(history, spec, signal, budget, keys, identifiers, (first, stop))
+        if fault_of(history, LATENCY, first, stop) is None:
+            budget = service_share(spec) * spec.false_alarms_per_month
+            groups += fit_group(history, spec, Signal.LATENCY, budget, (LATENCY,), frozenset(), (first, stop))
         condition = fit_condition(history, names, first, stop, version=spec.version)
         quality = fit_quality(history, spec, names, identifiers, first, stop)
-        joint = fit_multivariate(history, spec, _calendar(history, spec, first), (first, stop))
+        calendar = calendar_of(history, spec, first)
+        joint = fit_multivariate(history, spec, calendar, (first, stop))
+        service = fit_operations(history, spec, calendar, first, stop)
         return cls(
-            spec, first, stop, bounds, rows, names, identifiers, faults, tuple(groups), condition, quality, joint
+            spec,
+            first,
+            stop,
+            bounds,
+            rows,
+            names,
+            identifiers,
+            faults,
+            tuple(groups),
+            condition,
+            quality,
+            joint,
+            service,
         )
 
     def trails(self, history: History, start: int) -> tuple[GroupTrail, ...]:
@@ -212,13 +213,31 @@ class DriftBaseline:
             judgements = self._judgements(trails, whole)
             joint = self.multivariate.judge(history, whole, thresholds=self._thresholds(history))
             alone = self._short_judgements(history, part) if reach is not None else {}
+            errors = self.operations.errors_of(history, whole)
+            levels = self.operations.levels_of(history, whole)
+            spent = judge_objectives(history, self.spec, part, {index: hours[index] for index in part})
             for index, window in part.items():
                 hour = hours[index]
                 told = judgements.get(hour, [])
                 if reach is not None:
                     told = more_telling(alone[index], told, longer=reach.per_hour)
-                found = in_windows_of(faults.get(hour, []), window)
-                yield self._result(history, index, hour, window, found, told, joint.get(hour, ()))
+                service = [errors[hour]] if hour in errors else []
+                timed = next((each for key, _, each in told if key == LATENCY), None)
+                if timed is not None:
+                    service.append(self._latency(history, index, hour, window, timed, levels.get(hour)))
+                found = in_windows_of([*faults.get(hour, []), *spent[index]], window)
+                yield self._result(history, index, hour, window, found, told, joint.get(hour, ()), service)
+
+    def _latency(
+        self, history: History, index: int, hour: int, window: Window, judgement: Judgement, level: Level | None
+    ) -> ServiceVerdict:
+        """The verdict on latency, measured where the judgement was made: in the short windows or in the hours."""
+        short, scale = history.short, judgement.scale_buckets
+        if short is not None and short.reach is not None:
+            if scale < short.reach.per_hour:
+                return self.operations.latency_of(short, index, window, judgement, scale)
+            scale //= short.reach.per_hour
+        return self.operations.latency_of(history, hour, window, judgement, scale, level)
 
     def _own_budget(self, group: SeriesGroup) -> float:
         """What a group's columns may spend of its budget, beside what is judged of several columns together."""
@@ -226,9 +245,9 @@ class DriftBaseline:
 
     def _thresholds(self, history: History) -> dict[Signal, float]:
         """The p-value that is an alarm in each group, as the rule has it: budget / (windows in 30 days × series)."""
-        month = _calendar(history, self.spec, self.first).per_month
+        month = calendar_of(history, self.spec, self.first).per_month
         thresholds = {}
-        for family, signal, share in _GROUPS:
+        for family, signal, share in GROUPS:
             n_series = sum(key[0] == family for key in self.names) + self.multivariate.count(signal)
             thresholds[signal] = share * self.spec.false_alarms_per_month / (month * max(1, n_series))
         return thresholds
@@ -272,6 +291,7 @@ class DriftBaseline:
         faults: Sequence[Finding],
         judgements: Sequence[tuple[ColumnKey, Signal, Judgement]],
         joint: Sequence[JointVerdict],
+        service: Sequence[ServiceVerdict],
     ) -> WindowResult:
         own = history.short or history
         why = own.why_excluded(index)
@@ -283,6 +303,8 @@ class DriftBaseline:
         broken, checks = judge_demands(own, self.spec, index, window)
         findings = [*faults, *self._added(history, hour, window), *broken]
         for key, signal, judgement in judgements:
+            if key == LATENCY:
+                continue
             name = self.names[key]
             columns[name] = summary_of(judgement, signal, kind_of(history, key))
             finding = finding_of(judgement, window, signal, self.spec, column=name)
@@ -293,10 +315,14 @@ class DriftBaseline:
         joint = explained(joint, {each.column for each in findings if each.column})
         columns |= {verdict.column: dict(verdict.summary) for verdict in joint if verdict.column is not None}
         findings += [verdict.finding for verdict in joint if verdict.finding is not None]
+        findings += in_windows_of([each.finding for each in service if each.finding is not None], window)
         findings.sort(key=_place)
         states = {name: str(column["state"]) for name, column in columns.items()}
+        states = states or {each.signal.value: each.state for each in service}
         rows = own.rows.get(index, 0)
         summary = {"rows": rows, "errors": own.errors.get(index, 0), "columns": columns, "checks": checks}
+        if service:
+            summary["service"] = {each.signal.value: dict(each.summary) for each in service}
         for each in joint:
             if each.column is None:
                 summary[TOGETHER] = dict(each.summary)
@@ -328,62 +354,6 @@ class DriftBaseline:
                     )
                 )
         return found
-
-
-def _fit_group(
-    history: History,
-    spec: ModelSpec,
-    signal: Signal,
-    budget: float,
-    keys: tuple[ColumnKey, ...],
-    identifiers: frozenset[ColumnKey],
-    bounds: tuple[int, int],
-) -> Iterator[SeriesGroup]:
-    """The series of one signal, over whole hours or longer, and over shorter windows where there are such."""
-    first, stop = bounds
-    share = budget if history.short is None else budget / 2
-    calendar = _calendar(history, spec, first)
-    rule = _fit_rule(history, calendar, keys, identifiers, range(first, stop))
-    yield SeriesGroup(signal, share, keys, rule)
-    short = history.short
-    if short is None or short.reach is None:
-        return
-    within = tuple(key for key in keys if _fault(short, key, short.reach.first, short.reach.stop) is None)
-    if within:
-        calendar = replace(_calendar(short, spec, short.reach.first), every=short.reach.every)
-        rule = _fit_rule(short, calendar, within, identifiers, short.reach.sample)
-        yield SeriesGroup(signal, share, within, rule, short=True)
-
-
-def _calendar(history: History, spec: ModelSpec, first: int) -> Calendar:
-    return Calendar(history.alignment.width // SECOND, first, spec.timezone)
-
-
-def _fit_rule(
-    history: History,
-    calendar: Calendar,
-    keys: Sequence[ColumnKey],
-    identifiers: frozenset[ColumnKey],
-    indexes: Sequence[int],
-) -> FittedRule:
-    n_reference = len(indexes)
-    series = [
-        column_series(history, key, calendar, indexes, n_reference, identifier=key in identifiers) for key in keys
-    ]
-    return fit(series, calendar, n_reference)
-
-
-def _fault(history: History, key: ColumnKey, first: int, stop: int) -> str | None:
-    """Why a column cannot be judged against this reference, or None."""
-    if key in history.faults:
-        return history.faults[key]
-    column = history.columns.get(key)
-    if column is None:
-        return "the reference does not have it"
-    rows = history.vector(column.rows, first, stop).sum()
-    if rows == history.vector(column.missing, first, stop).sum():
-        return "the reference has no value of it" if rows else "the reference does not have it"
-    return None
 
 
 def _place(finding: Finding) -> tuple[int, str, str]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from driftwatch.drift.rule import narrowed
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.declared import Exclusion
+from driftwatch.monitors.latency import LATENCY, LATENCY_CODEC, latency_column, slower_than
 from driftwatch.monitors.moments import MomentsHistory
 from driftwatch.monitors.short import ShortReach
 from driftwatch.monitors.spec import ModelSpec
@@ -230,6 +231,8 @@ class History:
         codecs: by column name; outputs by role.
         rows: by window index, rows of the model.
         errors: by window index, rows whose serving call failed.
+        slow: by window index, rows that took longer than the model's objective allows.
+        slow_from: that latency in seconds, or None.
         columns: by key.
         faults: columns that could not be read, and why; they are not judged, and stop no other.
         retyped: by key, the windows in which the column came in another kind.
@@ -245,6 +248,8 @@ class History:
     codecs: Mapping[str, NumericCodec]
     rows: WindowCounts = field(default_factory=WindowCounts)
     errors: WindowCounts = field(default_factory=WindowCounts)
+    slow: WindowCounts = field(default_factory=WindowCounts)
+    slow_from: float | None = None
     columns: dict[ColumnKey, NumericHistory | CategoricalHistory] = field(default_factory=dict)
     faults: dict[ColumnKey, str] = field(default_factory=dict)
     retyped: dict[ColumnKey, set[int]] = field(default_factory=dict)
@@ -275,11 +280,14 @@ class History:
             frames: what moments were taken with.
         """
         alignment = Alignment.of(spec)
+        slow_from = spec.slo.latency_seconds if spec.slo is not None else None
         if alignment.hourly == alignment:
-            return cls(alignment, codecs, exclude=spec.left_out, frames=frames or {})
+            return cls(alignment, codecs, exclude=spec.left_out, frames=frames or {}, slow_from=slow_from)
         reach = ShortReach.of(alignment, reference, recent)
-        short = cls(alignment, codecs, exclude=spec.left_out, reach=reach)
-        return cls(alignment.hourly, codecs, exclude=spec.left_out, frames=frames or {}, short=short)
+        short = cls(alignment, codecs, exclude=spec.left_out, reach=reach, slow_from=slow_from)
+        hourly = cls(alignment.hourly, codecs, exclude=spec.left_out, frames=frames or {}, slow_from=slow_from)
+        hourly.short = short
+        return hourly
 
     @property
     def windows(self) -> Alignment:
@@ -307,6 +315,10 @@ class History:
             self._add_column(("feature", name), index, column)
         for role, column in profile.outputs.items():
             self._add_column(("output", role), index, column)
+        if profile.latency is not None:
+            self._add_column(LATENCY, index, latency_column(profile.latency))
+            if self.slow_from is not None:
+                self.slow[index] = self.slow.get(index, 0) + slower_than(profile.latency, self.slow_from)
         for name, moments in profile.moments.items() if self.reach is None else ():
             known = self.moments.setdefault(name, MomentsHistory(moments.frame, moments.dimensions))
             known.add(index, moments)
@@ -321,6 +333,7 @@ class History:
                 self.short.forget(each)
         self.rows.pop(index, None)
         self.errors.pop(index, None)
+        self.slow.pop(index, None)
         for windows in self.retyped.values():
             windows.discard(index)
         for column in self.columns.values():
@@ -346,7 +359,8 @@ class History:
         """Put back the distributions of a window that were dropped, from all of its buckets, until the next drop."""
         lacking = self._lacking(index)
         for profile in profiles:
-            parts = (("feature", profile.features), ("output", profile.outputs))
+            timed = {LATENCY[1]: latency_column(profile.latency)} if profile.latency is not None else {}
+            parts = (("feature", profile.features), ("output", profile.outputs), (LATENCY[0], timed))
             for key, of in (((family, name), each) for family, columns in parts for name, each in columns.items()):
                 match lacking.get(key), of:
                     case NumericHistory() as column, NumericProfile():
@@ -417,7 +431,7 @@ class History:
     def _new_column(self, key: ColumnKey, profile: ColumnProfile) -> NumericHistory | CategoricalHistory | None:
         column: NumericHistory | CategoricalHistory
         if isinstance(profile, NumericProfile):
-            codec = self.codecs.get(key[1])
+            codec = LATENCY_CODEC if key == LATENCY else self.codecs.get(key[1])
             if codec is None:
                 self.faults.setdefault(key, "it has no codec yet")
                 return None

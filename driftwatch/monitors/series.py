@@ -24,6 +24,8 @@ def judged_columns(history: History, spec: ModelSpec) -> dict[ColumnKey, str]:
     declared = {*spec.features.names, *(name for text in spec.features.text for name in derived_names(text))}
     roles = spec.columns.roles()
     names: dict[ColumnKey, str] = {}
+    if spec.is_service_metric:
+        return names
     for family, name in sorted(history.columns.keys() | history.faults.keys()):
         if family == "feature" and (not declared or name in declared):
             names[family, name] = name

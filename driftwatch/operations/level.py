@@ -1,23 +1,27 @@
 """The level of a service's metric from window to window, and how far beyond its own past it is.
 
 For what has too few rows in a window to compare distributions (one latency an hour), and for error rates, where twice
-as many means the same whether they are many or few. Levels are taken on a logarithmic scale; how often the reference
-itself was so high is continued beyond what it saw with an exponential tail, as uncertain as its few large values are.
+as many means the same whether they are many or few. Levels are taken on a logarithmic scale. How often the reference
+itself was so high is continued beyond what it saw: of single buckets with an exponential tail, of means over several
+with Student's t, each as uncertain as the reference is short.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr
 
 __all__ = ["Level", "LevelRule", "fit_levels"]
 
 _TAIL_SHARE = 0.1
 _LEAST_EXCEEDING = 3.0
-_LEAST_MEAN_EXCESS = 0.02
+_LEAST_MEAN_EXCESS = 0.005
+_LEAST_SD = 0.005
+_LEAST_FREEDOM = 2.0
 _LEAST_WINDOWS = 24
 _DAYS_FOR_HOURS = 7
-_SHOWN = 2 / 3
+_SHOWN = 0.5  # as in the drift rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Level:
         excess: mean deviation from the expected level over the span, on the logarithmic scale.
         expected: that level.
         span: buckets, the span that is least probable.
-        p_value: share of the reference's windows that would be so high; 1 below its upper tenth.
+        p_value: share of the reference's windows that would be so high; of one bucket, 1 below its upper tenth.
     """
 
     excess: float
@@ -54,6 +58,20 @@ class _Tail:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Spread:
+    """Means over several buckets: `sd` around `centre`, known from `freedom` + 1 of them that do not overlap."""
+
+    centre: float
+    sd: float
+    freedom: float
+
+    def p_values(self, excess: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The predictive tail share, that of Student's t."""
+        scale = self.sd * np.sqrt(1 + 1 / (self.freedom + 1))
+        return np.asarray(stdtr(self.freedom, -(excess - self.centre) / scale), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LevelRule:
     """A fitted reference.
 
@@ -67,7 +85,7 @@ class LevelRule:
     per_day: int
     centre: NDArray[np.float64]
     spans: tuple[int, ...]
-    tails: tuple[_Tail, ...]
+    tails: tuple[_Tail | _Spread, ...]
 
     def judge(self, levels: NDArray[np.float64], first_place: int) -> list[Level | None]:
         """The least probable span that ends at each bucket, None where the bucket has no level.
@@ -115,7 +133,8 @@ def fit_levels(levels: NDArray[np.float64], per_day: int, first_place: int) -> L
         centre = _by_hour(levels, places, per_day, centre)
     deviation = levels - centre[places]
     spans = tuple(dict.fromkeys((1, max(1, per_day // 4), per_day) if per_day > 1 else (1, 7)))
-    return LevelRule(per_day, centre, spans, tuple(_fit_tail(deviation, span) for span in spans))
+    tails = {span: tail for span in spans if (tail := _fit_tail(deviation, span)) is not None}
+    return LevelRule(per_day, centre, tuple(tails), tuple(tails.values()))
 
 
 def _by_hour(
@@ -129,15 +148,20 @@ def _by_hour(
     return centre
 
 
-def _fit_tail(deviation: NDArray[np.float64], span: int) -> _Tail:
+def _fit_tail(deviation: NDArray[np.float64], span: int) -> _Tail | _Spread | None:
     means = _means(deviation, span)
     means = means[np.isfinite(means)]
+    if span > 1:
+        freedom = len(means) / span - 1
+        if freedom < _LEAST_FREEDOM:
+            return None
+        return _Spread(float(means.mean()), max(_LEAST_SD, float(means.std())), freedom)
     if not len(means):
         return _Tail(0.0, 1.0, _LEAST_EXCEEDING, _TAIL_SHARE)
     threshold = float(np.quantile(means, 1 - _TAIL_SHARE))
     beyond = means[means > threshold] - threshold
     beta = max(_LEAST_MEAN_EXCESS, float(beyond.mean()) if len(beyond) else 0.0)
-    return _Tail(max(threshold, 0.0), beta, max(_LEAST_EXCEEDING, len(beyond) / span), _TAIL_SHARE)
+    return _Tail(max(threshold, 0.0), beta, max(_LEAST_EXCEEDING, float(len(beyond))), _TAIL_SHARE)
 
 
 def _means(deviation: NDArray[np.float64], span: int) -> NDArray[np.float64]:

@@ -173,6 +173,8 @@ def feature_kinds(table: pa.Table, spec: ModelSpec, left_out: list[LeftOut]) -> 
     """Declared features, or every column without a role that holds something that can drift."""
     declared = spec.features.kinds()
     kinds: dict[str, ColumnKind] = {}
+    if spec.is_service_metric:
+        return kinds
     attributions = spec.attribution_columns(table.column_names)
     taken = {*spec.columns.roles().values(), *attributions.values(), spec.version_column}
     for name in declared or table.column_names:

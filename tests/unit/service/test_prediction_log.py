@@ -193,9 +193,16 @@ def test_a_log_without_a_usable_row_says_so() -> None:
         read_log(pa.table({"ts": [True, False]}), spec())
 
 
+def test_with_nothing_but_a_time_and_latency_or_errors_no_other_column_is_a_feature() -> None:
+    source = table(a=[1.0] * 6, s=[0.1] * 6)
+    assert read_log(source, spec(columns={"timestamp": "ts", "latency_seconds": "s"})).features == {}
+    assert set(read_log(source, spec(columns={"timestamp": "ts"})).features) == {"a", "s"}
+
+
 def test_a_part_of_a_log_is_a_log() -> None:
     source = table(a=[1.0, None, 3.0, 4.0, 5.0, 6.0], b=["x", "y"] * 3, e=[True] * 6, s=[0.1] * 6)
-    log = read_log(source, spec(columns={"timestamp": "ts", "error": "e", "latency_seconds": "s"}))
+    columns = {"timestamp": "ts", "error": "e", "latency_seconds": "s"}
+    log = read_log(source, spec(columns=columns, features={"numeric": ["a"], "categorical": ["b"]}))
     part = log.take(slice(1, 3))
     assert len(part) == 2
     assert values(part, "b") == ["y", "x"]
