@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from driftwatch.domain.instant import DAY, HOUR
+from driftwatch.domain.instant import DAY
 from driftwatch.errors import DriftwatchError
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.profiles.bucket import CategoricalColumn, NumericColumn
@@ -23,6 +23,7 @@ from driftwatch.service.batch import read_column
 from driftwatch.service.binning import read_binnings, register_codecs
 from driftwatch.service.feature_block import read_block
 from driftwatch.service.framing import derive_texts, texts_of
+from driftwatch.service.hourly_settling import HourlySettler
 from driftwatch.service.ingest_plan import read_spec
 from driftwatch.storage import block_listing, prediction_sample, profile, registration
 from driftwatch.storage.registration import ModelRow
@@ -64,26 +65,13 @@ class _Sample:
         return sum(map(len, self.parts))
 
 
-class CodecSettler:
-    """Settles codecs again and again at little cost: a model is looked at when it has a new column or hour of data.
+class CodecSettler(HourlySettler):
+    """Builds codecs of columns."""
 
-    Args:
-        store: whose.
-    """
+    def _waiting(self, conn: Connection, model: ModelRow) -> frozenset[str]:
+        return frozenset(_waiting(conn, model.id))
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._looked_at: dict[int, tuple[frozenset[str], int]] = {}
-
-    def settle(self, model: ModelRow) -> list[str]:
-        """Build and register the codecs of one model that are due; returns the columns."""
-        with self._store.read() as conn:
-            waiting = frozenset(_waiting(conn, model.id))
-            newest = profile.watermark(conn, model.id) if waiting else None
-        state = (waiting, (newest or 0) // HOUR)
-        if not waiting or self._looked_at.get(model.id) == state:
-            return []
-        self._looked_at[model.id] = state
+    def _settle(self, model: ModelRow) -> list[str]:
         return _settle(self._store, model)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from driftwatch.domain.instant import HOUR
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import DriftwatchError
 from driftwatch.profiles.bucket import CategoricalColumn, Column, NumericColumn
@@ -16,9 +15,10 @@ from driftwatch.service.batch import read_column
 from driftwatch.service.binning import read_binnings
 from driftwatch.service.feature_block import BlockColumns, read_block
 from driftwatch.service.framing import Frames, propose_frames, read_vectors, register_frames, texts_of
+from driftwatch.service.hourly_settling import HourlySettler
 from driftwatch.service.ingest_plan import read_spec
 from driftwatch.service.output import as_kind
-from driftwatch.storage import block_listing, profile, registration
+from driftwatch.storage import block_listing, registration
 from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.store import Store
 
@@ -30,26 +30,13 @@ _ROWS = 2_000
 _MOST_BLOCKS = 2_000
 
 
-class FrameSettler:
-    """Looks at a model when something of it has no frame yet and an hour of its data has passed.
+class FrameSettler(HourlySettler):
+    """Makes frames and vocabularies."""
 
-    Args:
-        store: whose.
-    """
+    def _waiting(self, conn: Connection, model: ModelRow) -> frozenset[str]:
+        return _waiting(conn, model)
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._looked_at: dict[int, tuple[frozenset[str], int]] = {}
-
-    def settle(self, model: ModelRow) -> list[str]:
-        """Make and register what is missing of one model; returns of what."""
-        with self._store.read() as conn:
-            waiting = _waiting(conn, model)
-            newest = profile.watermark(conn, model.id) if waiting else None
-        state = (waiting, (newest or 0) // HOUR)
-        if not waiting or self._looked_at.get(model.id) == state:
-            return []
-        self._looked_at[model.id] = state
+    def _settle(self, model: ModelRow) -> list[str]:
         return settle_frames(self._store, model)
 
 

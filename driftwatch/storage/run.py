@@ -190,20 +190,8 @@ def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> Ru
     ).scalar()
     if found is None:
         return None
-    row = conn.execute(
-        update(monitor_runs)
-        .where(monitor_runs.c.id == found)
-        .values(
-            state="running",
-            owner=owner,
-            fence=monitor_runs.c.fence + 1,
-            attempt=monitor_runs.c.attempt + 1,
-            lease_until=now + int(lease_seconds * SECOND),
-            started_at=now,
-        )
-        .returning(*_COLUMNS)
-    ).one()
-    return _row(row)
+    (taken,) = _take(conn, [found], owner, now=now, lease_seconds=lease_seconds)
+    return taken
 
 
 def claim_span(conn: Connection, owner: str, *, now: int, lease_seconds: float, limit: int) -> list[RunRow]:
@@ -231,9 +219,14 @@ def claim_span(conn: Connection, owner: str, *, now: int, lease_seconds: float, 
         if (row.due_at > now) if row.state == "due" else (row.lease_until >= now):
             break
         taken.append(row.id)
+    rows = _take(conn, taken, owner, now=now, lease_seconds=lease_seconds)
+    return [head, *sorted(rows, key=lambda run: (run.window_end, run.id))]
+
+
+def _take(conn: Connection, ids: Sequence[int], owner: str, *, now: int, lease_seconds: float) -> list[RunRow]:
     rows = conn.execute(
         update(monitor_runs)
-        .where(monitor_runs.c.id.in_(taken))
+        .where(monitor_runs.c.id.in_(ids))
         .values(
             state="running",
             owner=owner,
@@ -244,7 +237,7 @@ def claim_span(conn: Connection, owner: str, *, now: int, lease_seconds: float, 
         )
         .returning(*_COLUMNS)
     ).all()
-    return [head, *sorted((_row(row) for row in rows), key=lambda run: (run.window_end, run.id))]
+    return [_row(row) for row in rows]
 
 
 def encode_result(result: Mapping[str, Any]) -> bytes:
