@@ -24,7 +24,7 @@ _HELP = """Replay a historical prediction log (Parquet, CSV or Arrow) through th
 
 Every window is judged when it closes, with nothing that happened later, so the incidents are those that the service
 would have raised. Every bucket is judged at its own width, from a minute to a day. Without a reference in the
-specification the first 14 days are it, or a third of a shorter log. With labels (task, columns.label and label_timestamp)
+specification the first 14 days are it, or a third of a shorter log. With labels (task, columns.label, label_timestamp)
 performance and concept drift are judged too, each day with the labels that were known at the same age, and the report
 lists realised metrics and, from the scores alone, estimated ones, by day and (--performance-period month) by month.
 Retraining requests are not part of this release: their list is empty.
