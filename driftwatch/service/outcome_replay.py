@@ -1,17 +1,17 @@
 """The outcomes of a historical log, judged as the service would have: at one age, with what was known by then."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftwatch.domain.instant import DAY, SECOND, from_datetime, to_datetime, to_iso
+from driftwatch.domain.instant import DAY, SECOND, to_iso
 from driftwatch.domain.wall_clock import bucket_numbers
 from driftwatch.drift.rule import Calendar
 from driftwatch.estimation.cbpe import estimate_binary
+from driftwatch.estimation.result import Estimate
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
 from driftwatch.monitors.history import History, NumericHistory
@@ -30,8 +30,10 @@ from driftwatch.monitors.verdict import Window
 from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.tally import TallyPlan, as_class, performance_of, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
+from driftwatch.service.class_estimates import ClassEstimates, fit_class_estimates
 from driftwatch.service.label_log import NEVER, Labels
 from driftwatch.service.prediction_log import PredictionLog
+from driftwatch.service.report_period import report_periods
 
 __all__ = ["OutcomeReplay", "replay_outcomes"]
 
@@ -50,6 +52,7 @@ class OutcomeReplay:
         history: the drift history, which holds the histogram of every window's scores.
         baseline: what the labelled reference says, or None where too little of it is labelled.
         verdicts: by window index.
+        classes: of a model of several classes with a score for each.
     """
 
     spec: ModelSpec
@@ -61,6 +64,7 @@ class OutcomeReplay:
     history: History
     baseline: OutcomeBaseline | None
     verdicts: Mapping[int, OutcomeVerdicts]
+    classes: ClassEstimates | None = None
 
     def add_to(self, result: WindowResult) -> WindowResult:
         """A window's result with the verdicts on outcomes that became due in it."""
@@ -75,22 +79,9 @@ class OutcomeReplay:
         """
         as_of = max(end, int(self.labels.known_at[self.labels.known_at != NEVER].max(initial=0)))
         rows: list[dict[str, Any]] = []
-        for low, high in [*self._days(start, end), *(self._months(start, end) if months else ())]:
+        for low, high in report_periods(self.spec, start, end, months=months):
             rows += self._metrics(low, high, as_of)
         return rows
-
-    def _days(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        days = replace(self.alignment, width=max(DAY, self.alignment.width))
-        for low in days.windows(start, end):
-            yield low, days.start(days.index(low) + 1)
-
-    def _months(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        moment = to_datetime(start).astimezone(self.spec.zone)
-        month = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        while from_datetime(month) < end:
-            after = (month + timedelta(days=32)).replace(day=1)
-            yield from_datetime(month), from_datetime(after)
-            month = after
 
     def _metrics(self, low: int, high: int, as_of: int) -> Iterator[dict[str, Any]]:
         first, stop = np.searchsorted(self.at, [low, high]).tolist()
@@ -121,6 +112,10 @@ class OutcomeReplay:
         yield from self._estimates(low, high, shared, as_of)
 
     def _estimates(self, low: int, high: int, shared: Mapping[str, Any], as_of: int) -> Iterator[dict[str, Any]]:
+        if self.classes is not None:
+            first, stop = np.searchsorted(self.at, [low, high]).tolist()
+            yield from self._told(self.classes.estimate(self.labels, np.arange(first, stop)), shared, as_of)
+            return
         column = self.history.columns.get(("output", "score"))
         calibration = self.baseline.calibration if self.baseline is not None else None
         if calibration is None or not isinstance(column, NumericHistory) or column.codec.bins != calibration.bins:
@@ -130,7 +125,11 @@ class OutcomeReplay:
         values = bin_values(column.codec)
         threshold = self.spec.decision_threshold
         positive = len(values) if threshold is None else int(np.searchsorted(values, threshold))
-        for estimate in estimate_binary(counts, calibration, np.clip(values, 0.0, 1.0), positive).values():
+        yield from self._told(estimate_binary(counts, calibration, np.clip(values, 0.0, 1.0), positive), shared, as_of)
+
+    @staticmethod
+    def _told(estimates: Mapping[str, Estimate], shared: Mapping[str, Any], as_of: int) -> Iterator[dict[str, Any]]:
+        for estimate in estimates.values():
             yield {
                 **shared,
                 "metric": estimate.metric,
@@ -174,7 +173,9 @@ def replay_outcomes(
     calendar = Calendar(alignment.width // SECOND, first, spec.timezone)
     baseline = fit_outcomes(outcomes, spec, calendar, (first, stop))
     verdicts = _verdicts(outcomes, baseline, alignment, stop, age, int(log.at[-1]))
-    return OutcomeReplay(spec, alignment, age, log.at, labels, plan, history, baseline, verdicts)
+    known = (log.at >= reference[0]) & (log.at < reference[1]) & (labels.known_at <= reference[1] + age)
+    by_class = fit_class_estimates(labels, np.flatnonzero(known)) if spec.task == "multiclass" else None
+    return OutcomeReplay(spec, alignment, age, log.at, labels, plan, history, baseline, verdicts, by_class)
 
 
 def _error_codec(log: PredictionLog, labels: Labels, reference: tuple[int, int]) -> NumericCodec | None:
