@@ -53,6 +53,12 @@ _KINDS = {
     "duplicates": "rows repeat ids",
     "late": "rows came late",
     "range": "values far outside the reference's range",
+    "latency_p50": "half of the calls are slower than at these hours before",
+    "latency_p95": "the slowest 5% of the calls are slower than at these hours before",
+    "latency_p99": "the slowest 1% of the calls are slower than at these hours before",
+    "latency_level": "calls are slower than before",
+    "error_rate": "more calls fail than before",
+    "slo_burn_rate": "what the service-level objective allows is spent too fast",
 }
 
 

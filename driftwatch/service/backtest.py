@@ -35,6 +35,7 @@ from driftwatch.service.log_framing import frame_log
 from driftwatch.service.outcome_replay import replay_outcomes
 from driftwatch.service.prediction_log import LeftOut, PredictionLog, read_log, training_end
 from driftwatch.service.profiling import plan_of
+from driftwatch.service.service_metrics import in_order, service_metrics
 from driftwatch.service.specification import load_model_spec
 
 __all__ = ["BacktestReport", "Progress", "backtest", "replay"]
@@ -63,6 +64,7 @@ class BacktestReport:
         left_out: what was read and not used.
         faults: columns that could not be judged, and why.
         window: width of the judged windows, microseconds.
+        performance: metrics of days, and of months if asked for, in the public shape; by window, then by metric.
     """
 
     spec: ModelSpec
@@ -143,7 +145,8 @@ def backtest(
     history, (start, end) = replay(log, spec, progress=tell)
     alignment = history.windows
     baseline = DriftBaseline.fit(history, spec, (start, end))
-    windows = list(alignment.windows(end, int(log.at[-1]) + 1))
+    last = int(log.at[-1])
+    windows = list(alignment.windows(end, last + 1))
     outcomes = replay_outcomes(log, spec, history, baseline.reference)
     results = []
     uncalibrated = False
@@ -165,7 +168,12 @@ def backtest(
         left_out=log.left_out,
         faults=dict(baseline.faults),
         window=alignment.width,
-        performance=tuple(outcomes.performance(end, int(log.at[-1]) + 1, months=months)) if outcomes else (),
+        performance=in_order(
+            [
+                *(outcomes.performance(end, last + 1, months=months) if outcomes else ()),
+                *service_metrics(log, spec, end, last + 1, months=months),
+            ]
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from driftwatch.queries import format as written
 from driftwatch.queries.quality_wording import QUALITY_KINDS, quality_words
 from driftwatch.service.joint_wording import joint_words
 from driftwatch.service.outcome_wording import outcome_action, outcome_words
+from driftwatch.service.service_wording import service_action, service_words
 
 __all__ = ["Context", "compose", "effect_words", "sample_message"]
 
@@ -73,7 +74,7 @@ def compose(transition: Transition, context: Context) -> Message:
 
 def effect_words(finding: Finding) -> str:
     """How large the change is, in a few words."""
-    words = _gap_words(finding) or joint_words(finding) or outcome_words(finding)
+    words = _gap_words(finding) or joint_words(finding) or outcome_words(finding) or service_words(finding)
     if words is None:
         method = next(((name, finding.effect[key]) for key, name in _METHODS if key in finding.effect), None)
         words = f"{method[0]} {written.distance(method[1])}" if method else finding.kind.replace("_", " ")
@@ -198,6 +199,7 @@ def _next_action(incident: Incident, alerts: Sequence[Alert], *, resolved: bool)
     lead = alerts[0]
     column = lead.key.column
     whole = _mend_whole(lead, incident.model) or outcome_action(lead.latest)
+    whole = whole or service_action(lead.latest, incident.model)
     if whole is not None:
         return whole
     if lead.latest.kind in _GAPS | QUALITY_KINDS:
