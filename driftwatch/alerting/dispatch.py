@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from driftwatch.alerting.matching import Facts, labels_of
 from driftwatch.alerting.routing import Reach, Repeat, Route, decide
+from driftwatch.alerting.silence import Silence
 from driftwatch.domain.alert import Alert
 from driftwatch.domain.incident import Incident
 
@@ -18,10 +19,12 @@ class Policy:
     Attributes:
         receivers: names of the receivers that are switched on and take messages.
         routes: the tree, in order.
+        silences: those that may be active.
     """
 
     receivers: tuple[str, ...]
     routes: tuple[Route, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,10 @@ def deliveries(
     held: dict[str, dict[str, list[Alert]]] = {}
     repeat: dict[str, Repeat] = {}
     for alert in alerts:
-        for reach in decide(labels_of(alert, facts), policy.routes, policy.receivers, at=at).reaches:
-            why = _held(reach)
+        labels = labels_of(alert, facts)
+        silence = next((each for each in policy.silences if each.silences(labels, at)), None)
+        for reach in decide(labels, policy.routes, policy.receivers, at=at).reaches:
+            why = str(silence) if silence is not None else _muted(reach)
             repeat[reach.receiver] = _sooner(repeat.get(reach.receiver), reach.repeat)
             if why:
                 held.setdefault(reach.receiver, {}).setdefault(why, []).append(alert)
@@ -75,7 +80,7 @@ def deliveries(
     )
 
 
-def _held(reach: Reach) -> str:
+def _muted(reach: Reach) -> str:
     return f"{reach.muted}: route {reach.route}" if reach.muted else ""
 
 

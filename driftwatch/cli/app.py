@@ -28,6 +28,7 @@ _COMMANDS: tuple[str, ...] = (
     "receiver",
     "route",
     "silence",
+    "silence",
     "log",
     "ingest",
     "key",

@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def apply(
-        file: Annotated[Path, typer.Argument(help="YAML with documents of kind model, monitor, receiver and route.")],
+        file: Annotated[
+            Path, typer.Argument(help="YAML with documents of kind model, monitor, receiver, route, silence.")
+        ],
         *,
         store: Annotated[str | None, typer.Option(help="The store to write to; else DRIFTWATCH_STORE.")] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON.")] = False,

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
         from driftwatch.service.routing import left_over, list_routes, read_policy
 
         with opened(store) as known, known.read() as conn:
-            found, rest = list_routes(conn), left_over(read_policy(conn))
+            found, rest = list_routes(conn), left_over(read_policy(conn, at=known.now(conn)))
         if as_json:
             print(json.dumps({"schema": 1, "routes": [each.to_dict() for each in found], "rest": rest}, indent=2))
             return

@@ -121,11 +121,11 @@ class Delivery:
         receiver: its name.
         kind: slack, email ...
         reason: first, new_alerts, escalated, repeat, resolved, flapping.
-        state: waiting, sending, delivered, dead, dropped.
+        state: waiting, sending, delivered, dead, dropped, suppressed.
         attempts: how many times it was tried.
         created_at: when it was due, database time.
         finished_at: when it was delivered or given up, or None.
-        error: the receiver's last refusal, or "".
+        error: the receiver's last refusal, or why it was dropped or suppressed, or "".
     """
 
     receiver: str

@@ -14,6 +14,7 @@ from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.notifiers.receiver import ReceiverSpec, parse_receiver
 from driftwatch.service.routing import left_over, put_route, read_policy
 from driftwatch.service.routing_document import RouteSpec, parse_route
+from driftwatch.service.silencing import SilenceSpec, add_silence, parse_silence
 from driftwatch.service.threshold_monitor import list_thresholds, put_threshold, settle_estimates
 from driftwatch.service.training import Training, put_training, read_training
 from driftwatch.storage import audit, receiver, registration
@@ -21,13 +22,14 @@ from driftwatch.storage.store import Store
 
 __all__ = ["Change", "apply_documents"]
 
-_Spec: TypeAlias = ModelSpec | MonitorSpec | ReceiverSpec | RouteSpec
+_Spec: TypeAlias = ModelSpec | MonitorSpec | ReceiverSpec | RouteSpec | SilenceSpec
 
 _KINDS: dict[str, Callable[[Mapping[str, Any]], _Spec]] = {
     "model": parse_model_spec,
     "monitor": parse_monitor,
     "receiver": parse_receiver,
     "route": parse_route,
+    "silence": parse_silence,
 }
 
 
@@ -36,7 +38,7 @@ class Change:
     """What applying one document did.
 
     Attributes:
-        kind: model, monitor, receiver or route.
+        kind: model, monitor, receiver, route or silence.
         name: of the object.
         verb: created, changed or unchanged.
         unused: declared keys that this release stores and does not act on.
@@ -87,7 +89,7 @@ def apply_documents(
             changes[place] = _apply(conn, specs[place], trainings[place], actor=actor, now=now)
         last = max((place for place, spec in enumerate(specs) if isinstance(spec, RouteSpec)), default=None)
         if last is not None:
-            changes[last] = replace(changes[last], notes=(_rest(conn),))
+            changes[last] = replace(changes[last], notes=(_rest(conn, now),))
     return [_with_cost(store, spec, change) for spec, change in zip(specs, changes, strict=True)]
 
 
@@ -120,6 +122,8 @@ def _apply(conn: Connection, spec: _Spec, training: Training | None, *, actor: s
         return Change("monitor", name, put_threshold(conn, spec, at=now, actor=actor))
     if isinstance(spec, RouteSpec):
         return Change("route", spec.name, put_route(conn, spec, at=now, actor=actor))
+    if isinstance(spec, SilenceSpec):
+        return Change("silence", spec.name or "", add_silence(conn, spec, at=now, actor=actor)[1])
     notes: tuple[str, ...] = ()
     if isinstance(spec, ReceiverSpec):
         name = spec.name
@@ -148,9 +152,9 @@ def _apply(conn: Connection, spec: _Spec, training: Training | None, *, actor: s
     return Change(kind, name, verb, () if isinstance(spec, ReceiverSpec) else spec.unused, notes)
 
 
-def _rest(conn: Connection) -> str:
+def _rest(conn: Connection, at: int) -> str:
     """Where alerts of production go that no route takes: nothing is to be lost unseen."""
-    rest = left_over(read_policy(conn))
+    rest = left_over(read_policy(conn, at=at))
     return f"what no route takes goes to {', '.join(rest)}" if rest else "what no route takes goes to nobody"
 
 

@@ -1,6 +1,6 @@
 """What a judged window does to the store: result, findings, alerts, incidents and messages, in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -9,9 +9,9 @@ from driftwatch.alerting.book import IncidentBook, JudgedWindow
 from driftwatch.alerting.machine import Transition, advance
 from driftwatch.domain.signal import RunStatus
 from driftwatch.monitors.baseline import WindowResult
+from driftwatch.service.facts import facts_of
 from driftwatch.service.judging import ModelJudge
-from driftwatch.service.routing import facts_of
-from driftwatch.service.telling import tell
+from driftwatch.service.telling import tell, trend_of
 from driftwatch.service.wording import Context
 from driftwatch.storage import alert, finding, incident, run
 from driftwatch.storage.run import RunRow
@@ -19,8 +19,6 @@ from driftwatch.storage.run import RunRow
 __all__ = ["Failure", "LostClaimError", "write_effects", "write_failures"]
 
 _DEPLOYMENT = "default"
-_TREND = 24
-_DISTANCES = ("kolmogorov_smirnov", "total_variation_distance", "jensen_shannon_distance")
 
 
 class LostClaimError(Exception):
@@ -152,19 +150,6 @@ def _store(
     )
     if not transition.notify:
         return True
-    trend = _trend(conn, judge, told.columns, until=row.window_end)
+    trend = trend_of(conn, judge.model.id, told.columns, width=judge.alignment.width, until=row.window_end)
     context = Context(public_url=public_url, reference=judge.reference, change=judge.change, trend=trend)
     return tell(conn, transition, context, facts_of(judge.model), now=now)
-
-
-def _trend(conn: Connection, judge: ModelJudge, columns: Sequence[str], *, until: int) -> Mapping[str, Sequence[float]]:
-    """The size of the effect in the last windows, by column."""
-    trend: dict[str, list[float]] = {column: [] for column in columns}
-    for past in run.list_results(conn, judge.model.id, until - _TREND * judge.alignment.width, until):
-        if past.result is None:
-            continue
-        summary = run.decode_result(past.result)["summary"].get("columns", {})
-        for column, sizes in trend.items():
-            fields = summary.get(column, {})
-            sizes.append(next((float(fields[each]) for each in _DISTANCES if fields.get(each) is not None), 0.0))
-    return trend

@@ -13,10 +13,13 @@ from dataclasses import asdict, dataclass, field
 from sqlalchemy import Connection
 
 from driftwatch.alerting.book import IncidentBook
+from driftwatch.alerting.dispatch import deliveries
 from driftwatch.domain.instant import SECOND
 from driftwatch.domain.notification import Message
 from driftwatch.errors import DeliveryError, DriftwatchError
 from driftwatch.notifiers.receiver import build_notifier, parse_receiver
+from driftwatch.service.facts import facts_of
+from driftwatch.service.routing import read_policy
 from driftwatch.service.tick import new_owner
 from driftwatch.storage import heartbeat, incident, notification, receiver, registration
 from driftwatch.storage.notification import NotificationRow
@@ -29,6 +32,7 @@ _LOG = logging.getLogger(__name__)
 
 _LEASE_SECONDS = 300.0  # longer than any notifier's own deadline
 _BEAT_SECONDS = 10.0
+_ENDS = frozenset({"resolved", "acknowledged"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class OutboxReport:
     delivered: int = 0
     postponed: int = 0
     dropped: int = 0
+    suppressed: int = 0
     dead: int = 0
 
 
@@ -138,6 +143,11 @@ class Outbox:
             notification.discard(conn, row, at=now, reason=stale)
             _owe_again(conn, row, now=now)
             report.dropped += 1
+            return None
+        held = _held(conn, row, target.name if target is not None else "", now=now)
+        if held:
+            notification.suppress(conn, row, at=now, reason=held)
+            report.suppressed += 1
             return None
         rest_until, why = self._resting.get(row.receiver_id, (0, ""))
         if now < rest_until:
@@ -203,6 +213,16 @@ def _stale(conn: Connection, row: NotificationRow) -> str:
         return "" if told else "nothing of this incident was delivered here, so its end is no news"
     found = incident.find_incident(conn, row.incident_id)
     return "it was resolved before it could be sent" if found is not None and not found.is_open else ""
+
+
+def _held(conn: Connection, row: NotificationRow, name: str, *, now: int) -> str:
+    """Why a message is to be kept back although it was not when it was written, or "". An end is never kept back."""
+    found = None if row.incident_id is None else incident.find_incident(conn, row.incident_id)
+    model = None if found is None else registration.find_model(conn, found.environment, found.model)
+    if found is None or model is None or row.reason in _ENDS:
+        return ""
+    reached = deliveries(found, found.firing, facts_of(model), read_policy(conn, at=now), at=now)
+    return next((each.held for each in reached if each.receiver == name), "")
 
 
 def _owe_again(conn: Connection, row: NotificationRow, *, now: int) -> None:

@@ -10,11 +10,12 @@ from driftwatch.alerting.matching import Facts
 from driftwatch.alerting.routing import Decision, decide, named
 from driftwatch.errors import NotFoundError, SpecError
 from driftwatch.monitors.reading import nearest
+from driftwatch.service.facts import facts_of
 from driftwatch.service.routing_document import RouteSpec, parse_route
+from driftwatch.service.silencing import list_silences
 from driftwatch.storage import audit, receiver, registration, route
-from driftwatch.storage.registration import ModelRow
 
-__all__ = ["facts_of", "left_over", "list_routes", "put_route", "read_policy", "remove_route", "try_route"]
+__all__ = ["left_over", "list_routes", "put_route", "read_policy", "remove_route", "try_route"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,17 +65,13 @@ def remove_route(conn: Connection, name: str, *, at: int, actor: str) -> None:
     audit.append_event(conn, at=at, actor=actor, verb="removed", subject=f"route/{name}", before=before)
 
 
-def read_policy(conn: Connection) -> Policy:
-    """Who is told, as it stands now."""
+def read_policy(conn: Connection, *, at: int) -> Policy:
+    """Who is told, as it stands at the instant `at` (the database's clock)."""
     return Policy(
         receivers=tuple(each.name for each in receiver.list_receivers(conn, enabled=True)),
         routes=tuple(each.route for each in list_routes(conn)),
+        silences=tuple(list_silences(conn, ending_after=at)),
     )
-
-
-def facts_of(model: ModelRow) -> Facts:
-    """What is known of a model beside its alerts."""
-    return Facts(owner=str((model.spec or {}).get("owner") or ""))
 
 
 def left_over(policy: Policy) -> tuple[str, ...]:
@@ -87,6 +84,6 @@ def try_route(conn: Connection, labels: Mapping[str, str], *, at: int) -> Decisi
     """Whom an alert with these labels would reach at an instant; owner and role are looked up if they are not given."""
     model = registration.find_model(conn, labels.get("environment", ""), labels.get("model", ""))
     known = facts_of(model) if model is not None else Facts()
-    policy = read_policy(conn)
+    policy = read_policy(conn, at=at)
     found = {"role": known.role, "owner": known.owner, **labels}
     return decide({name: value for name, value in found.items() if value}, policy.routes, policy.receivers, at=at)

@@ -12,11 +12,13 @@ from driftwatch.alerting.routing import Repeat
 from driftwatch.domain.incident import Incident
 from driftwatch.service.routing import read_policy
 from driftwatch.service.wording import Context, compose
-from driftwatch.storage import notification, receiver
+from driftwatch.storage import notification, receiver, run
 from driftwatch.storage.notification import NotificationRow
 
-__all__ = ["last_told", "put", "tell"]
+__all__ = ["last_told", "put", "tell", "trend_of"]
 
+_TREND = 24
+_DISTANCES = ("kolmogorov_smirnov", "total_variation_distance", "jensen_shannon_distance")
 _TOLD = frozenset({"waiting", "sending", "delivered", "dead"})
 
 
@@ -44,7 +46,7 @@ def tell(conn: Connection, transition: Transition, context: Context, facts: Fact
     Returns:
         False if everything that there was to tell of this incident has been kept back.
     """
-    policy = read_policy(conn)
+    policy = read_policy(conn, at=now)
     ids = {each.name: each.id for each in receiver.list_receivers(conn)}
     told = transition.incident
     if transition.reason == "resolved":
@@ -85,3 +87,26 @@ def _ends(incident: Incident, facts: Facts, policy: Policy, names: Sequence[str]
     }
     whole = Delivery("", incident, Repeat())
     return [replace(reached.get(name, whole), receiver=name, held="") for name in sorted(names)]
+
+
+def trend_of(
+    conn: Connection, model_id: int, columns: Sequence[str], *, width: int, until: int
+) -> Mapping[str, Sequence[float]]:
+    """By column, the size of the effect in the last windows before `until`, oldest first.
+
+    Args:
+        conn: a connection.
+        model_id: whose.
+        columns: which.
+        width: of a window, microseconds.
+        until: microseconds UTC.
+    """
+    trend: dict[str, list[float]] = {column: [] for column in columns}
+    for past in run.list_results(conn, model_id, until - _TREND * width, until):
+        if past.result is None:
+            continue
+        summary = run.decode_result(past.result)["summary"].get("columns", {})
+        for column, sizes in trend.items():
+            fields = summary.get(column, {})
+            sizes.append(next((float(fields[each]) for each in _DISTANCES if fields.get(each) is not None), 0.0))
+    return trend

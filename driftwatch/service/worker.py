@@ -16,6 +16,7 @@ from driftwatch.errors import StoreError
 from driftwatch.service.codec_settling import CodecSettler
 from driftwatch.service.compaction import compact_blocks
 from driftwatch.service.fold import fold_profiles
+from driftwatch.service.follow_up import follow_up
 from driftwatch.service.frame_settling import FrameSettler
 from driftwatch.service.inbox_drain import drain_inbox
 from driftwatch.service.outbox import Outbox
@@ -30,6 +31,7 @@ __all__ = ["Worker"]
 _LOG = logging.getLogger("driftwatch.worker")
 
 _TICK_SECONDS = 2.0
+_FOLLOW_UP_SECONDS = 15.0
 _MINUTE_SECONDS = 60.0
 
 
@@ -52,6 +54,7 @@ class Worker:
 
     def __init__(self, store: Store, *, public_url: str, tick_seconds: float = _TICK_SECONDS) -> None:
         self._store = store
+        self._public_url = public_url
         self._owner = new_owner()
         self._ticker = Ticker(store, public_url=public_url, owner=self._owner)
         self._outbox = Outbox(store, owner=self._owner)
@@ -65,6 +68,7 @@ class Worker:
         jobs: tuple[tuple[str, Callable[[], None], float], ...] = (
             ("tick", self._tick, self._tick_seconds),
             ("outbox", self._deliver, self._tick_seconds),
+            ("follow-up", self._follow_up, _FOLLOW_UP_SECONDS),
             ("inbox", self._drain, self._tick_seconds),
             ("fold", self._fold, _MINUTE_SECONDS),
             ("compaction", self._compact, _MINUTE_SECONDS),
@@ -105,6 +109,9 @@ class Worker:
 
     def _deliver(self) -> None:
         self._outbox.deliver_due(self._stop.is_set)
+
+    def _follow_up(self) -> None:
+        follow_up(self._store, public_url=self._public_url)
 
     def _drain(self) -> None:
         while not self._stop.is_set():

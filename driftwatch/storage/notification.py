@@ -26,6 +26,7 @@ __all__ = [
     "list_notifications",
     "oldest_waiting_at",
     "postpone",
+    "suppress",
 ]
 
 
@@ -185,8 +186,13 @@ def bury(conn: Connection, message: NotificationRow, *, at: int, error: str) -> 
 
 
 def discard(conn: Connection, message: NotificationRow, *, at: int, reason: str) -> bool:
-    """Nobody needs it any more (already resolved, silenced); False if the claim was lost."""
+    """Nobody needs it any more (already resolved, switched off); False if the claim was lost."""
     return _end(conn, message, status="dropped", finished_at=at, last_error=reason)
+
+
+def suppress(conn: Connection, message: NotificationRow, *, at: int, reason: str) -> bool:
+    """It is kept back, by a silence for one; False if the claim was lost."""
+    return _end(conn, message, status="suppressed", finished_at=at, last_error=reason)
 
 
 def list_notifications(conn: Connection, incident_id: str) -> list[NotificationRow]:

@@ -108,7 +108,7 @@ def test_one_wrong_document_stops_the_file_and_says_where(tmp_path: Path, url: s
 
 
 def test_an_unknown_kind_and_an_empty_file_are_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(SpecError, match="kind: 'monitr' is not one of model, monitor, receiver"):
+    with pytest.raises(SpecError, match="kind: 'monitr' is not one of model, monitor, receiver, route"):
         command("apply", write(tmp_path, "kind: monitr\n"), "--store", url)
     with pytest.raises(SpecError, match="no document"):
         command("apply", write(tmp_path, ""), "--store", url)
