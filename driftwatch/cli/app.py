@@ -28,7 +28,6 @@ _COMMANDS: tuple[str, ...] = (
     "receiver",
     "route",
     "silence",
-    "silence",
     "log",
     "ingest",
     "key",

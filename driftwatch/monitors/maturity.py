@@ -5,12 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MATURE_SHARE", "judged_age"]
+from driftwatch.domain.instant import HOUR, MINUTE
+from driftwatch.domain.wall_clock import wall_clock
+from driftwatch.monitors.spec import ModelSpec
+
+__all__ = ["MATURE_SHARE", "judged_age", "outcome_width"]
 
 MATURE_SHARE = 0.9
 """Share of the outcomes, of each class, that is known at the age at which buckets are judged."""
 
 _LEAST_ROWS = 30
+_QUARTER = 15 * MINUTE
 
 
 def judged_age(
@@ -45,3 +50,9 @@ def judged_age(
             longest = max(longest, int(np.quantile(rows, MATURE_SHARE, method="inverted_cdf")))
     whole = -(-longest // width) * width
     return int(min(whole, half // width * width))
+
+
+def outcome_width(spec: ModelSpec) -> int:
+    """The width of an outcome's bucket: at most an hour, or a quarter where the zone's clock is not set by the hour."""
+    clock = wall_clock(spec.timezone)
+    return min(spec.bucket, HOUR if not np.any(clock.offsets % HOUR) else _QUARTER)

@@ -22,6 +22,7 @@ from driftwatch.service import api_document, metering, model_view
 from driftwatch.service.access import Caller, Gate
 from driftwatch.service.ingest import IngestReply
 from driftwatch.service.intake import Intake, Limits
+from driftwatch.service.performance_report import report_performance
 from driftwatch.service.refusal import Refusal, answer_of
 from driftwatch.service.request_body import Body, take_batch, take_outcomes
 from driftwatch.storage.store import Store
@@ -152,6 +153,22 @@ def _add_reads(app: FastAPI, api: Api) -> None:
     @app.get("/v1/models/{model:path}/codecs", summary="The bins of a model's numeric columns", **shared)
     async def get_codecs(request: Request, model: str, environment: str = "production") -> Response:
         return _json(await api.read(request, partial(model_view.show_codecs, api.store, environment, model)))
+
+    @app.get("/v1/models/{model:path}/performance", summary="Realised and estimated performance by period", **shared)
+    async def get_performance(
+        request: Request,
+        model: str,
+        environment: str = "production",
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        period: str = "day",
+        metric: str | None = None,
+    ) -> Response:
+        view = partial(
+            report_performance, api.store, environment, model, start=start, end=end, period=period, metric=metric
+        )
+        return _json(await api.read(request, view))
 
     @app.get("/v1/models/{model:path}", summary="One model", **shared)
     async def get_model(request: Request, model: str, environment: str = "production") -> Response:

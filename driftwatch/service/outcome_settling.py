@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection
 
-from driftwatch.domain.instant import HOUR, MINUTE
-from driftwatch.domain.wall_clock import wall_clock
+from driftwatch.domain.instant import MINUTE
 from driftwatch.monitors.alignment import Alignment
-from driftwatch.monitors.maturity import judged_age
+from driftwatch.monitors.maturity import judged_age, outcome_width
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.tally import LabelledRows, Tally, TallyPlan, as_class, encode_tally, tally_rows
@@ -29,7 +28,7 @@ from driftwatch.storage.outcome_profile import JUDGED, LATEST, OutcomeBucket, Ou
 from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.store import Store
 
-__all__ = ["OutcomeSettler", "outcome_width"]
+__all__ = ["OutcomeSettler"]
 
 _LOG = logging.getLogger("driftwatch.outcome")
 
@@ -39,7 +38,6 @@ _OVERLAP = MINUTE
 _REST_SECONDS = 1.0
 _AT_ONCE = 50
 _FEWEST_ERRORS = 30
-_QUARTER = 15 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +128,6 @@ class OutcomeSettler:
             for version_id, bucket_at in buckets:
                 for stage, made in _stages(conn, plan, version_id, bucket_at, now=now).items():
                     outcome_profile.put_outcome_bucket(conn, stage, made)
-
-
-def outcome_width(spec: ModelSpec) -> int:
-    """The width of an outcome's bucket: at most an hour, or a quarter where the zone's clock is not set by the hour."""
-    clock = wall_clock(spec.timezone)
-    return min(spec.bucket, HOUR if not np.any(clock.offsets % HOUR) else _QUARTER)
 
 
 def _begin(conn: Connection, model: ModelRow, spec: ModelSpec, reference: tuple[int, int]) -> OutcomeProgress:

@@ -1,0 +1,280 @@
+"""The Performance page: what the labels say, what is expected without them, and how far the two are apart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from driftwatch.errors import DataError
+from driftwatch.estimation.result import Estimate
+from driftwatch.monitors.expectation import Expectation, expect
+from driftwatch.monitors.maturity import outcome_width
+from driftwatch.monitors.outcome_cells import in_score_bins
+from driftwatch.performance.binary import BinaryTally
+from driftwatch.performance.calibration import CalibrationBand
+from driftwatch.performance.confusion import Confusion
+from driftwatch.performance.result import PerformanceResult
+from driftwatch.performance.tally import Tally, add_tallies, decode_tally, performance_of
+from driftwatch.profiles.bucket import BucketProfile
+from driftwatch.profiles.codec import NumericCodec
+from driftwatch.profiles.numeric import NumericProfile
+from driftwatch.queries.catalogue import KnownModel, find_model
+from driftwatch.queries.label_arrival import LabelArrival, read_arrival
+from driftwatch.queries.period import PERIODS, periods_of
+from driftwatch.queries.span import Span, span_of
+from driftwatch.queries.standing import Standing, read_standing
+from driftwatch.storage import outcome, profile, registration
+from driftwatch.storage.outcome_profile import JUDGED, LATEST, OutcomeProgress, read_outcome_buckets, read_progress
+from driftwatch.storage.store import Store
+
+__all__ = ["Performance", "PerformanceView", "read_performance"]
+
+_MOST_PERIODS = 400
+_BOOTSTRAPPED = 31  # periods of which the metrics without a formula have an interval too
+
+
+@dataclass(frozen=True)
+class Performance:
+    """How well a model did in one period.
+
+    Attributes:
+        span: the period.
+        n: predictions.
+        n_labelled: of them, how many have an outcome.
+        mature: the period is so old that its outcomes are judged: what is still missing moves little.
+        realised: by metric, of the labelled rows; of several classes the macro average.
+        estimated: by metric, of all rows, from their scores alone; empty without a calibration.
+        confusion: of a binary model's decisions, or None.
+        calibration: share of positives by band of the score; empty for other models.
+    """
+
+    span: Span
+    n: int
+    n_labelled: int
+    mature: bool
+    realised: Mapping[str, PerformanceResult]
+    estimated: Mapping[str, Estimate]
+    confusion: Confusion | None = None
+    calibration: Sequence[CalibrationBand] = ()
+
+    @property
+    def labelled_share(self) -> float:
+        """Of all predictions; 0 without any."""
+        return min(1.0, self.n_labelled / self.n) if self.n else 0.0
+
+    def difference(self, metric: str) -> float | None:
+        """Realised minus estimated; None where one of them is not known."""
+        realised, estimated = self.realised.get(metric), self.estimated.get(metric)
+        if realised is None or estimated is None or realised.value is None:
+            return None
+        return realised.value - estimated.value
+
+    def disagrees(self, metric: str) -> bool:
+        """Whether the interval of what was realised and the band of what was expected lie apart."""
+        realised, estimated = self.realised.get(metric), self.estimated.get(metric)
+        if realised is None or estimated is None or realised.interval is None:
+            return False
+        return realised.interval.high < estimated.low or estimated.high < realised.interval.low
+
+
+@dataclass(frozen=True)
+class PerformanceView:
+    """Everything on the Performance page.
+
+    Attributes:
+        standing: of the model.
+        span: the window, in whole periods.
+        period: day, week or month.
+        periods: those that have predictions, oldest first.
+        whole: all of them together.
+        reference: the labelled reference, or None before outcomes are counted.
+        judged_age: how long after the end of a window its outcomes are judged, microseconds; None before it is learned.
+        arrival: how labels come in, or None without any.
+        any_outcome: the model was told an outcome at some time.
+    """
+
+    standing: Standing
+    span: Span
+    period: str
+    periods: tuple[Performance, ...]
+    whole: Performance
+    reference: Performance | None
+    judged_age: int | None
+    arrival: LabelArrival | None
+    any_outcome: bool
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The keys of every metric that has a value, realised or estimated, in their usual order."""
+        parts = (self.whole, *self.periods)
+        keys = [key for part in parts for of in (part.realised, part.estimated) for key in of]
+        return tuple(dict.fromkeys(keys))
+
+
+def read_performance(
+    store: Store, name: str, environment: str, window: str | Span, period: str = "day"
+) -> PerformanceView | None:
+    """The page in one snapshot, or None if there is no such model.
+
+    Args:
+        store: whose.
+        name: of the model.
+        environment: its environment.
+        window: a key of :data:`~driftwatch.queries.span.SPANS`, or a window; widened to whole periods.
+        period: day, week or month.
+
+    Raises:
+        DataError: the window holds more than 400 periods, or there is no such period.
+    """
+    if period not in PERIODS:
+        raise DataError(f"there is no period {period!r}; choose one of {', '.join(PERIODS)}")
+    with store.read() as conn:
+        read_at = store.now(conn)
+        model = find_model(conn, name, environment)
+        if model is None:
+            return None
+        standing = read_standing(conn, model, read_at)
+        span = window if isinstance(window, Span) else span_of(window, end=standing.now, width=model.width)
+        spans = list(periods_of(span, period, model.spec))
+        if len(spans) > _MOST_PERIODS:
+            raise DataError(f"{len(spans)} {period}s are more than {_MOST_PERIODS}; ask for longer periods or a part")
+        reader = _Reader(conn, model, standing.now)
+        bootstrap = period == "month" or len(spans) <= _BOOTSTRAPPED
+        parts = [part for each in spans if (part := reader.part(each, bootstrap=bootstrap)).n or part.n_labelled]
+        whole = Span(spans[0].start, spans[-1].end)
+        return PerformanceView(
+            standing=standing,
+            span=whole,
+            period=period,
+            periods=tuple(parts),
+            whole=reader.whole(whole),
+            reference=reader.reference(),
+            judged_age=None if reader.progress is None else reader.progress.judged_age,
+            arrival=reader.arrival(whole),
+            any_outcome=outcome.received_outcomes(conn, model.id, 0),
+        )
+
+
+class _Reader:
+    """One model's labelled rows and scores, period by period; a period is read, counted and forgotten."""
+
+    def __init__(self, conn: Connection, model: KnownModel, now: int) -> None:
+        self._conn, self._model, self._now = conn, model, now
+        self._versions = list(model.versions.values())
+        self.progress: OutcomeProgress | None = read_progress(conn, model.id)
+        payload = registration.read_codecs(conn, model.id).get("score")
+        self._codec = None if payload is None else NumericCodec.from_bytes(payload)
+        self._expectation = self._expect()
+        self._all: list[Tally] = []
+        self._scores: NDArray[np.int64] | None = None
+        self._n = 0
+
+    def _expect(self) -> Expectation | None:
+        if self.progress is None:
+            return None
+        span = Span(self.progress.reference_start, self.progress.reference_end)
+        tally = self._tally(span, JUDGED)
+        return None if tally is None else expect(tally, self._codec, self._model.spec.decision_threshold)
+
+    def part(self, span: Span, *, bootstrap: bool) -> Performance:
+        """One period, which counts for :meth:`whole` too."""
+        tally, scores = self._tally(span, LATEST), self._histogram(span)
+        n = sum(each.n for each in profile.count_buckets(self._conn, self._versions, span.start, span.end))
+        if tally is not None:
+            self._all.append(tally)
+        if scores is not None:
+            self._scores = scores if self._scores is None else self._scores + scores
+        self._n += n
+        return self._performance(span, tally, scores, n, bootstrap=bootstrap)
+
+    def whole(self, span: Span) -> Performance:
+        """All periods so far."""
+        tally = _sum(self._all, self._codec)
+        return self._performance(span, tally, self._scores, self._n, bootstrap=True)
+
+    def reference(self) -> Performance | None:
+        """The reference, with the outcomes that were known at the age at which windows are judged."""
+        if self.progress is None:
+            return None
+        span = Span(self.progress.reference_start, self.progress.reference_end)
+        n = sum(each.n for each in profile.count_buckets(self._conn, self._versions, span.start, span.end))
+        return self._performance(span, self._tally(span, JUDGED), self._histogram(span), n, bootstrap=False)
+
+    def arrival(self, span: Span) -> LabelArrival | None:
+        """From the mature part of the window, else from the reference."""
+        if self.progress is None:
+            return None
+        until = min(span.end, self._now - self.progress.judged_age)
+        buckets = read_outcome_buckets(self._conn, self._versions, LATEST, span.start, until)
+        if not any(bucket.n_labelled for bucket in buckets):
+            bounds = (self.progress.reference_start, self.progress.reference_end)
+            buckets = read_outcome_buckets(self._conn, self._versions, LATEST, *bounds)
+        spec = self._model.spec
+        of_classes = spec.task in {"binary", "multiclass"}
+        return read_arrival(self._conn, self._model.id, buckets, width=outcome_width(spec), of_classes=of_classes)
+
+    def _tally(self, span: Span, stage: str) -> Tally | None:
+        buckets = read_outcome_buckets(self._conn, self._versions, stage, span.start, span.end)
+        return _sum([decode_tally(bucket.payload) for bucket in buckets], self._codec)
+
+    def _histogram(self, span: Span) -> NDArray[np.int64] | None:
+        """int64[B], rows by score bin; None where nothing is to be estimated from them."""
+        if self._expectation is None or self._codec is None:
+            return None
+        total = np.zeros(self._codec.bins, dtype=np.int64)
+        for version_id in self._versions:
+            for bucket in profile.read_buckets(self._conn, version_id, span.start, span.end):
+                for counts in _scores(bucket.payloads, self._codec):
+                    total += counts
+        return total
+
+    def _performance(
+        self, span: Span, tally: Tally | None, scores: NDArray[np.int64] | None, n: int, *, bootstrap: bool
+    ) -> Performance:
+        rng = np.random.default_rng(0) if bootstrap else None
+        results = [] if tally is None else performance_of(tally, rng=rng, costs=self._model.spec.costs or None)
+        binary = tally if isinstance(tally, BinaryTally) else None
+        age = None if self.progress is None else self.progress.judged_age
+        return Performance(
+            span=span,
+            n=n,
+            n_labelled=0 if tally is None else tally.n,
+            mature=age is not None and span.end + age <= self._now,
+            realised={each.metric: each for each in _of_all(results) if each.value is not None},
+            estimated={} if self._expectation is None or scores is None else self._expectation.estimate(scores),
+            confusion=None if binary is None else binary.confusion,
+            calibration=() if binary is None else binary.calibration.curve(),
+        )
+
+
+def _of_all(results: Sequence[PerformanceResult]) -> list[PerformanceResult]:
+    """Of the whole, else averaged over classes: one of each metric."""
+    whole = [each for each in results if each.of is None]
+    known = {each.metric for each in whole}
+    return [*whole, *(each for each in results if each.of == "macro" and each.metric not in known)]
+
+
+def _scores(payloads: Iterable[bytes], codec: NumericCodec) -> Iterable[NDArray[np.int64]]:
+    for payload in payloads:
+        column = BucketProfile.from_bytes(payload).outputs.get("score")
+        if isinstance(column, NumericProfile) and (column.cells is not None or column.codec == codec.digest):
+            yield column.recode(codec).counts
+
+
+def _sum(tallies: Sequence[Tally], codec: NumericCodec | None) -> Tally | None:
+    """All of them together, in the finer bins where all are in them; those of another kind than the newest's are left.
+
+    A task that was changed leaves tallies of another kind behind, and a codec that was, of other bins.
+    """
+    if not tallies:
+        return None
+    kind = type(tallies[-1])
+    alike = [tally for tally in tallies if isinstance(tally, kind)]
+    binary = [tally for tally in alike if isinstance(tally, BinaryTally)]
+    if len({len(tally.counts) for tally in binary}) > 1:
+        joined = [in_score_bins(tally, codec) for tally in binary]
+        size = len(joined[-1].counts) if isinstance(joined[-1], BinaryTally) else 0
+        return add_tallies([tally for tally in joined if isinstance(tally, BinaryTally) and len(tally.counts) == size])
+    return add_tallies(alike)
