@@ -1,4 +1,4 @@
-"""``driftwatch report MODEL --evidently``: a second opinion on a period."""
+"""``driftwatch report MODEL``: a second opinion on a period (--evidently), or the table auditors ask for (--psi)."""
 
 import json
 import os
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["find_known_model", "read_period", "register"]
 
-_HELP = """Write the Evidently report of a period against the model's reference, and show both verdicts per column.
+_HELP = """Report a period against the model's reference: --evidently, or --psi.
 
+--psi prints the population stability index of every column with what the usual policy calls it (0.1 moderate, 0.25
+significant) and what chance alone would give. --evidently writes Evidently's report and shows both verdicts per column.
 Evidently 0.7.23 runs in a process of its own, on at most 100,000 sampled rows a side. It does not go with pandas 3.1:
 where it is not installed beside driftwatch, name an interpreter that has it (the error says how to make one). Personal
 columns and identifiers are not handed over. Our verdict is that of the judged windows of the period.
@@ -35,6 +37,7 @@ def register(app: typer.Typer) -> None:
         model: Annotated[str, typer.Argument(help="Name of the model.", show_default=False)],
         *,
         evidently: Annotated[bool, typer.Option("--evidently", help="The report is Evidently's.")] = False,
+        psi: Annotated[bool, typer.Option("--psi", help="The table of population stability indexes.")] = False,
         start: Annotated[
             str | None, typer.Option("--start", help="ISO 8601, included; else 7 days before the end.")
         ] = None,
@@ -54,12 +57,15 @@ def register(app: typer.Typer) -> None:
         from driftwatch.service.second_opinion import second_opinion
         from driftwatch.storage.store import Store
 
-        if not evidently:
-            raise UserError("say which report: driftwatch report MODEL --evidently")
+        if evidently == psi:
+            raise UserError("say which report: driftwatch report MODEL --evidently, or --psi")
         settings = dict(os.environ) if store is None else {**os.environ, "DRIFTWATCH_STORE": store}
         with Store.open(Settings.from_environment(settings).store_url) as opened:
             known = find_known_model(opened, model, environment)
             first, last = read_period(known, start, end)
+            if psi:
+                _policy(opened, known, first, last, as_json=as_json)
+                return
             python = python or os.environ.get(INTERPRETER_VARIABLE)
             opinion = second_opinion(opened, known, first, last, python=python)
         files = _write(opinion, output)
@@ -67,6 +73,28 @@ def register(app: typer.Typer) -> None:
             print(json.dumps({**opinion.to_dict(), "files": files}, ensure_ascii=False, allow_nan=False, indent=1))
         else:
             _show(opinion, files)
+
+
+def _policy(store: "Store", model: "KnownModel", start: int, end: int, *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from driftwatch.queries.policy import read_policy
+
+    with store.read() as conn:
+        report = read_policy(conn, model, start, end)
+    if as_json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=1))
+        return
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    console.print(f"[bold]{escape(report.model)}[/]  {stamp(start)} – {stamp(end)}", soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("column", "PSI", "policy", "p by chance", "n reference", "n"):
+        table.add_column(heading, justify="left" if heading in {"column", "policy"} else "right")
+    for line in report.lines:
+        sizes = (count(line.n_reference), count(line.n))
+        table.add_row(escape(line.column), distance(line.index), line.says, p_value(line.p_value), *sizes)
+    console.print(table)
 
 
 def find_known_model(store: "Store", name: str, environment: str) -> "KnownModel":
