@@ -22,7 +22,7 @@ from driftwatch.monitors.latency import BIN_SECONDS, LATENCY
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window, severity_of, times_threshold
 from driftwatch.operations.latency import QUANTILES, at_like_load
-from driftwatch.operations.level import Level, LevelRule, fit_levels
+from driftwatch.operations.level import UNIT, Level, LevelRule, fit_levels
 
 __all__ = [
     "SERVICE_ALONE_SHARE",
@@ -366,11 +366,10 @@ def _latency_levels(history: History, indexes: range, median: float, *, mean: bo
         return np.full(len(indexes), np.nan)
     counts = column.counts_at(indexes)
     n = counts.sum(axis=1)
-    by_bin = np.log1p(BIN_SECONDS / median)
-    if mean:
-        return np.asarray(np.where(n > 0, counts @ by_bin / np.maximum(n, 1), np.nan), dtype=np.float64)
-    middle = np.argmax(2 * np.cumsum(counts, axis=1) >= n[:, None], axis=1)
-    return np.asarray(np.where(n > 0, by_bin[middle], np.nan), dtype=np.float64)
+    by_bin = np.rint(np.log1p(BIN_SECONDS / median) / UNIT).astype(np.int64)
+    middle = by_bin[np.argmax(2 * np.cumsum(counts, axis=1) >= n[:, None], axis=1)]
+    levels = counts @ by_bin / np.maximum(n, 1) if mean else middle
+    return np.asarray(np.where(n > 0, levels * UNIT, np.nan), dtype=np.float64)
 
 
 def _levels(history: History, indexes: range, scale: float) -> NDArray[np.float64]:

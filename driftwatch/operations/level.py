@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-__all__ = ["Level", "LevelRule", "fit_levels"]
+__all__ = ["UNIT", "Level", "LevelRule", "fit_levels"]
+
+UNIT = 2.0**-20
+"""Levels are counted in it, so that sums are exact whatever they begin with."""
 
 _TAIL_SHARE = 0.1
 _LEAST_EXCEEDING = 3.0
@@ -167,8 +170,11 @@ def _fit_tail(deviation: NDArray[np.float64], span: int) -> _Tail | _Spread | No
 def _means(deviation: NDArray[np.float64], span: int) -> NDArray[np.float64]:
     """float64[T], means over the last `span` values that are known, NaN where fewer than half of them are."""
     known = np.isfinite(deviation)
-    sums, counts = (
-        np.concatenate((np.zeros(span), np.cumsum(of))) for of in (np.where(known, deviation, 0.0), known.astype(float))
-    )
-    total, n = sums[span:] - sums[: len(deviation)], counts[span:] - counts[: len(deviation)]
-    return np.where(known & (n * 2 >= span), total / np.maximum(n, 1.0), np.nan)
+    units = np.rint(np.where(known, deviation, 0.0) / UNIT).astype(np.int64)
+    total, n = (_trailing(of, span) for of in (units, known.astype(np.int64)))
+    return np.where(known & (n * 2 >= span), total * UNIT / np.maximum(n, 1), np.nan)
+
+
+def _trailing(values: NDArray[np.int64], span: int) -> NDArray[np.int64]:
+    sums = np.concatenate((np.zeros(span, dtype=np.int64), np.cumsum(values)))
+    return np.asarray(sums[span:] - sums[: len(values)], dtype=np.int64)

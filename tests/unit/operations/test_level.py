@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from driftwatch.operations.level import Level, LevelRule, fit_levels
 
@@ -34,7 +35,9 @@ def test_the_tail_is_the_predictive_one_of_an_exponential() -> None:
     k, beta = len(beyond), beyond.mean()
     [level] = judged(rule, np.array([np.median(reference) + 1.0]))
     assert level.span == 1
-    assert level.p_value == pytest.approx(0.1 * (1 + (1.0 - threshold) / (k * beta)) ** -k, rel=1e-9)
+    assert level.p_value == pytest.approx(
+        0.1 * (1 + (1.0 - threshold) / (k * beta)) ** -k, rel=1e-3
+    )  # levels count in 2^-20
 
 
 def test_a_doubling_is_improbable_and_the_reference_itself_is_not() -> None:
@@ -58,6 +61,22 @@ def test_a_span_whose_newest_part_is_back_to_normal_says_nothing() -> None:
     high, over = (judged(rule, levels)[-1] for levels in (raised, np.append(raised, 0.0)))
     assert high.span > 1
     assert over.p_value == 1.0
+
+
+def test_means_over_several_buckets_have_students_t() -> None:
+    reference = noise(14, 8)
+    rule = fitted(reference)
+    raised = np.full(6, 0.25)
+    level = judged(rule, raised)[-1]
+    by_six = np.convolve(reference - rule.centre[np.arange(len(reference)) % DAY], np.full(6, 1 / 6))[:-5]
+    six = by_six[2:]  # means over three and four, five buckets are there from the third on
+    six[:3] *= 6 / np.arange(3, 6)
+    freedom = len(six) / 6 - 1
+    mean = float(np.mean(raised - rule.centre[:6]))
+    expected = stats.t.sf((mean - six.mean()) / (six.std() * np.sqrt(1 + 1 / (freedom + 1))), freedom)
+    assert level.span == 6
+    assert level.excess == pytest.approx(mean, abs=1e-5)
+    assert level.p_value == pytest.approx(expected, rel=1e-3)
 
 
 def test_lower_is_never_improbable() -> None:
