@@ -26,7 +26,8 @@ Every window is judged when it closes, with nothing that happened later, so the 
 would have raised. Every bucket is judged at its own width, from a minute to a day. Without a reference in the
 specification the first 14 days are it, or a third of a shorter log. With labels (task, columns.label, label_timestamp)
 performance and concept drift are judged too, each day with the labels that were known at the same age, and the report
-lists realised metrics and, from the scores alone, estimated ones, by day and (--performance-period month) by month.
+lists realised metrics and, from the scores alone, estimated ones, by day and (--performance-period month) by month;
+latency, errors and throughput are among them, labels or not.
 Retraining requests are not part of this release: their list is empty.
 """
 _LISTED = 12
