@@ -2,11 +2,14 @@
 
 import json
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from driftwatch.domain.incident import Incident
+
+if TYPE_CHECKING:
+    from driftwatch.storage.incident import Acknowledgement
 
 __all__ = ["register"]
 
@@ -48,6 +51,7 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     ) -> None:
         """Show one incident: its alerts, largest effect first, and its messages."""
+        from driftwatch.domain.instant import to_iso
         from driftwatch.errors import NotFoundError
         from driftwatch.storage import incident, notification, receiver
 
@@ -55,6 +59,7 @@ def register(app: typer.Typer) -> None:
             found = incident.find_incident(conn, incident_id)
             if found is None:
                 raise NotFoundError(f"There is no incident {incident_id!r}. driftwatch incident list shows all.")
+            by = incident.find_acknowledgement(conn, incident_id)
             names = {each.id: each.name for each in receiver.list_receivers(conn)}
             sent = notification.list_notifications(conn, incident_id)
         messages = [
@@ -69,17 +74,38 @@ def register(app: typer.Typer) -> None:
             for each in sent
         ]
         if as_json:
-            print(json.dumps({"schema": 1, "incident": found.to_dict(), "messages": messages}, indent=2))
+            in_hand = None if by is None else {"by": by.by, "at": to_iso(by.at)}
+            shown = {"schema": 1, "incident": found.to_dict(), "acknowledged": in_hand, "messages": messages}
+            print(json.dumps(shown, indent=2))
             return
-        _print(found, messages)
+        _print(found, by, messages)
+
+    @group.command()
+    def acknowledge(
+        incident_id: Annotated[str, typer.Argument(metavar="ID", help="As `incident list` prints it.")],
+        *,
+        undo: Annotated[bool, typer.Option(help="Take the acknowledgement back.")] = False,
+        store: Annotated[str | None, _STORE] = None,
+    ) -> None:
+        """Say that you have an open incident in hand: it is not repeated any more, unless it gets critical."""
+        from driftwatch.cli.stored import user
+        from driftwatch.service import acknowledging
+
+        with _open(store) as opened:
+            if undo:
+                acknowledging.take_back(opened, incident_id, actor=user())
+            else:
+                acknowledging.acknowledge(opened, incident_id, actor=user())
+        print(f"{incident_id}: {'taken back' if undo else 'acknowledged'}")
 
 
-def _print(found: Incident, messages: list[dict[str, Any]]) -> None:
+def _print(found: Incident, by: "Acknowledgement | None", messages: list[dict[str, Any]]) -> None:
     from driftwatch.queries.format import stamp
     from driftwatch.service.wording import effect_words
 
     ended = "still open" if found.resolved_at is None else f"resolved {stamp(found.resolved_at)}"
-    print(f"{found.title}\n{found.severity.value}, since {stamp(found.since)}, {ended}\n")
+    print(f"{found.title}\n{found.severity.value}, since {stamp(found.since)}, {ended}")
+    print(f"acknowledged by {by.by}, {stamp(by.at)}\n" if by is not None else "")
     for alert in found.alerts:
         print(f"  {alert.key.column or alert.key.signal.value}  {alert.state.value}  {effect_words(alert.peak)}")
     for each in messages:

@@ -19,6 +19,8 @@ from driftwatch.storage.run import RunRow
 __all__ = ["Failure", "LostClaimError", "write_effects", "write_failures"]
 
 _DEPLOYMENT = "default"
+_ANEW = frozenset({"escalated", "reopened"})
+"""What an acknowledgement does not speak of any more."""
 
 
 class LostClaimError(Exception):
@@ -138,6 +140,8 @@ def _store(
     """Store what a transition changed; False if an incident has ended of which nobody was told on purpose."""
     told = transition.incident
     incident.put_incident(conn, judge.model.id, told, at=now)
+    if transition.kind in _ANEW:
+        incident.clear_acknowledgement(conn, told.id)
     alert.put_alerts(
         conn,
         judge.model.id,

@@ -5,11 +5,9 @@ of these is an event of the state machine, so the state is looked at instead, ag
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from driftwatch.alerting.book import IncidentBook
 from driftwatch.alerting.dispatch import Delivery, Policy, deliveries
 from driftwatch.alerting.machine import Transition
 from driftwatch.alerting.reminder import Told, due
@@ -19,7 +17,7 @@ from driftwatch.domain.signal import Severity
 from driftwatch.service.facts import facts_of
 from driftwatch.service.judging import spec_of
 from driftwatch.service.routing import read_policy
-from driftwatch.service.telling import last_told, put, trend_of
+from driftwatch.service.telling import last_told, numbered, put, trend_of
 from driftwatch.service.wording import Context
 from driftwatch.storage import incident, notification, receiver, reference, registration
 from driftwatch.storage.notification import NotificationRow
@@ -66,7 +64,9 @@ def _due(conn: Connection, model: ModelRow, found: Incident, policy: Policy, *, 
     rows = last_told(notification.list_notifications(conn, found.id))
     told = {each.name: _told(rows[each.id]) for each in receiver.list_receivers(conn) if each.id in rows}
     reached = deliveries(found, found.firing, facts_of(model), policy, at=now)
-    reasons = [(each, due(each, told.get(each.receiver), acknowledged=False, at=now)) for each in reached]
+    # A replay has no present in which anything could still be going on.
+    is_quiet = spec_of(model).clock == "replay" or incident.find_acknowledgement(conn, found.id) is not None
+    reasons = [(each, due(each, told.get(each.receiver), acknowledged=is_quiet, at=now)) for each in reached]
     return [(each, reason) for each, reason in reasons if reason is not None]
 
 
@@ -81,18 +81,16 @@ def _told(row: NotificationRow) -> Told:
 
 def _tell(conn: Connection, model: ModelRow, found: Incident, *, now: int, public_url: str) -> int:
     """Look once more, now that nobody else can write, and tell; the message gets the incident's next number."""
-    stored, revision = incident.read_book(conn, model.id, found.deployment)
-    book = None if stored is None else IncidentBook.from_dict(stored)
-    if book is None or book.current is None or book.current.id != found.id or not book.current.announced:
+    policy = read_policy(conn, at=now)
+    latest = incident.find_incident(conn, found.id)
+    if latest is None or not latest.announced or not _due(conn, model, latest, policy, now=now):
         return 0
-    told = replace(book.current, messages=book.current.messages + 1)
-    ready = _due(conn, model, told, read_policy(conn, at=now), now=now)
-    moved = replace(book, current=told).to_dict()
-    if not ready or not incident.write_book(conn, model.id, found.deployment, moved, revision=revision, at=now):
+    told = numbered(conn, model, latest, at=now)
+    ready = [] if told is None else _due(conn, model, told, policy, now=now)
+    if told is None or not ready:
         return 0
-    incident.put_incident(conn, model.id, told, at=now)
     ids = {each.name: each.id for each in receiver.list_receivers(conn)}
-    context = _context(conn, model, told, public_url, until=book.through or now)
+    context = _context(conn, model, told, public_url, until=told.last_alarm_at)
     for each, reason in ready:
         transition = Transition("updated", each.incident, notify=True, reason=reason, alerts=(), at=now)
         put(conn, transition, each, ids[each.receiver], context, now=now)

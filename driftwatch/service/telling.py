@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from driftwatch.alerting.book import IncidentBook
 from driftwatch.alerting.dispatch import Delivery, Policy, deliveries
 from driftwatch.alerting.machine import Transition
 from driftwatch.alerting.matching import Facts
@@ -12,10 +13,11 @@ from driftwatch.alerting.routing import Repeat
 from driftwatch.domain.incident import Incident
 from driftwatch.service.routing import read_policy
 from driftwatch.service.wording import Context, compose
-from driftwatch.storage import notification, receiver, run
+from driftwatch.storage import incident, notification, receiver, run
 from driftwatch.storage.notification import NotificationRow
+from driftwatch.storage.registration import ModelRow
 
-__all__ = ["last_told", "put", "tell", "trend_of"]
+__all__ = ["last_told", "numbered", "put", "tell", "trend_of"]
 
 _TREND = 24
 _DISTANCES = ("kolmogorov_smirnov", "total_variation_distance", "jensen_shannon_distance")
@@ -62,6 +64,24 @@ def tell(conn: Connection, transition: Transition, context: Context, facts: Fact
     return was_told
 
 
+def numbered(conn: Connection, model: ModelRow, found: Incident, *, at: int) -> Incident | None:
+    """An open incident with the number of one more message, stored so that nobody else gives that number.
+
+    Returns:
+        None if it is not open any more, or if another transaction has moved it on meanwhile: look again later.
+    """
+    stored, revision = incident.read_book(conn, model.id, found.deployment)
+    book = None if stored is None else IncidentBook.from_dict(stored)
+    if book is None or book.current is None or book.current.id != found.id:
+        return None
+    told = replace(book.current, messages=book.current.messages + 1)
+    moved = replace(book, current=told).to_dict()
+    if not incident.write_book(conn, model.id, found.deployment, moved, revision=revision, at=at):
+        return None
+    incident.put_incident(conn, model.id, told, at=at)
+    return told
+
+
 def put(
     conn: Connection, transition: Transition, delivery: Delivery, receiver_id: int, context: Context, *, now: int
 ) -> None:
@@ -80,12 +100,12 @@ def put(
     )
 
 
-def _ends(incident: Incident, facts: Facts, policy: Policy, names: Sequence[str], *, now: int) -> Sequence[Delivery]:
+def _ends(ended: Incident, facts: Facts, policy: Policy, names: Sequence[str], *, now: int) -> Sequence[Delivery]:
     """The end of an incident for those that know of it, each with the alerts that reach it."""
     reached: Mapping[str, Delivery] = {
-        each.receiver: each for each in deliveries(incident, incident.alerts, facts, policy, at=now)
+        each.receiver: each for each in deliveries(ended, ended.alerts, facts, policy, at=now)
     }
-    whole = Delivery("", incident, Repeat())
+    whole = Delivery("", ended, Repeat())
     return [replace(reached.get(name, whole), receiver=name, held="") for name in sorted(names)]
 
 

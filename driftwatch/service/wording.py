@@ -150,6 +150,7 @@ def _began(transition: Transition, alerts: Sequence[Alert]) -> str:
     length = f" ({written.age_in_two(lasted)} so far)" if lasted > HOUR else ""
     how_bad = {
         "escalated": "This is now critical.",
+        "repeat": "It goes on, and nobody has acknowledged it.",
         "new_alerts": "This is new in an incident that had come back quietly.",
     }.get(transition.reason, "This is critical." if incident.severity is Severity.CRITICAL else "")
     return f"{what} since {since}{length}. {how_bad}".strip()

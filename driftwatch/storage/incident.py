@@ -1,6 +1,7 @@
 """Incidents, and the memory of the state machine that opens and closes them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -10,12 +11,29 @@ from driftwatch.storage.schema import incident_books, incidents
 from driftwatch.storage.upsert import insert
 
 __all__ = [
+    "Acknowledgement",
+    "acknowledge",
+    "clear_acknowledgement",
+    "find_acknowledgement",
     "find_incident",
     "list_incidents",
     "put_incident",
     "read_book",
     "write_book",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Somebody has an incident in hand.
+
+    Attributes:
+        at: since when, microseconds UTC.
+        by: who.
+    """
+
+    at: int
+    by: str
 
 
 def put_incident(conn: Connection, model_id: int, incident: Incident, *, at: int) -> None:
@@ -41,6 +59,29 @@ def put_incident(conn: Connection, model_id: int, incident: Incident, *, at: int
         .values(id=incident.id, **values)
         .on_conflict_do_update(index_elements=["id"], set_=values)
     )
+
+
+def acknowledge(conn: Connection, incident_id: str, *, by: str, at: int) -> None:
+    """Note who has an incident in hand, and since when."""
+    conn.execute(update(incidents).where(incidents.c.id == incident_id).values(acknowledged_at=at, acknowledged_by=by))
+
+
+def clear_acknowledgement(conn: Connection, incident_id: str) -> bool:
+    """Nobody has it in hand any more; False if nobody had."""
+    statement = (
+        update(incidents)
+        .where(incidents.c.id == incident_id, incidents.c.acknowledged_at.is_not(None))
+        .values(acknowledged_at=None, acknowledged_by=None)
+    )
+    return conn.execute(statement).rowcount == 1
+
+
+def find_acknowledgement(conn: Connection, incident_id: str) -> Acknowledgement | None:
+    """Who has an incident in hand, or None."""
+    row = conn.execute(
+        select(incidents.c.acknowledged_at, incidents.c.acknowledged_by).where(incidents.c.id == incident_id)
+    ).one_or_none()
+    return None if row is None or row.acknowledged_at is None else Acknowledgement(row.acknowledged_at, row[1] or "")
 
 
 def find_incident(conn: Connection, incident_id: str) -> Incident | None:

@@ -49,6 +49,21 @@ def test_an_incident_comes_back_as_it_went_in_and_is_listed_newest_first(store: 
         assert incident.list_incidents(conn, limit=1) == [second]
 
 
+def test_an_acknowledgement_stays_until_it_is_cleared(store: Store) -> None:
+    one = _incident(1, _alert("temp"))
+    with store.begin() as conn:
+        model_id = _model(conn)
+        incident.put_incident(conn, model_id, one, at=AT)
+        assert incident.find_acknowledgement(conn, one.id) is None
+        incident.acknowledge(conn, one.id, by="ana", at=AT + 1)
+        incident.put_incident(conn, model_id, replace(one, messages=2), at=AT + 2)
+        assert incident.find_acknowledgement(conn, one.id) == incident.Acknowledgement(AT + 1, "ana")
+        assert incident.find_acknowledgement(conn, "none") is None
+        assert incident.clear_acknowledgement(conn, one.id)
+        assert not incident.clear_acknowledgement(conn, one.id)
+        assert incident.find_acknowledgement(conn, one.id) is None
+
+
 def test_the_book_moves_on_from_the_revision_that_was_read(store: Store) -> None:
     with store.begin() as conn:
         model_id = _model(conn)
