@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from driftwatch.drift.rule import narrowed
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.declared import Exclusion
-from driftwatch.monitors.latency import LATENCY, LATENCY_CODEC, latency_column, slower_than
+from driftwatch.monitors.latency import LATENCY, LATENCY_CODEC, LATENCY_DAYS, latency_column, slower_than
 from driftwatch.monitors.moments import MomentsHistory
 from driftwatch.monitors.short import ShortReach
 from driftwatch.monitors.spec import ModelSpec
@@ -352,8 +352,9 @@ class History:
             before: index, of numeric columns.
             categories_before: index, of categorical ones.
         """
-        for column in self.columns.values():
-            column.shed(before if isinstance(column, NumericHistory) else categories_before)
+        for key, column in self.columns.items():
+            latest = before if isinstance(column, NumericHistory) else categories_before
+            column.shed(latest if key != LATENCY else before - LATENCY_DAYS * self.alignment.per_day)
 
     def lend(self, index: int, profiles: Iterable[BucketProfile]) -> None:
         """Put back the distributions of a window that were dropped, from all of its buckets, until the next drop."""
