@@ -8,10 +8,13 @@ from driftwatch.profiles.grid import KeyGrid
 from driftwatch.profiles.latency import LatencyProfile, cell_seconds
 from driftwatch.profiles.numeric import NumericProfile
 
-__all__ = ["BIN_SECONDS", "LATENCY", "LATENCY_CODEC", "latency_column", "slower_than"]
+__all__ = ["BIN_SECONDS", "LATENCY", "LATENCY_CODEC", "LATENCY_DAYS", "latency_column", "slower_than"]
 
 LATENCY = ("latency", "latency_seconds")
 """The key of latency among a history's columns; no feature and no output."""
+
+LATENCY_DAYS = 7
+"""Days of which the distributions are kept longest: findings tell quantiles of a week at most."""
 
 _CELLS_A_BIN = 4
 _FIRST_CELL = 127 * 64  # a microsecond

@@ -18,7 +18,7 @@ from driftwatch.domain.finding import Finding
 from driftwatch.domain.signal import Severity, Signal
 from driftwatch.drift.rule import Calendar, Judgement, Ladder
 from driftwatch.monitors.history import History, NumericHistory
-from driftwatch.monitors.latency import BIN_SECONDS, LATENCY
+from driftwatch.monitors.latency import BIN_SECONDS, LATENCY, LATENCY_DAYS
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window, severity_of, times_threshold
 from driftwatch.operations.latency import QUANTILES, at_like_load
@@ -47,7 +47,6 @@ _LEAST_P = 1e-300
 _JUST_BELOW = 0.99
 _TOLD = ("latency_p50", "latency_p95", "latency_p99")
 _LEAST_BEYOND = 10  # rows above a quantile, without which it is not told
-_REACH_DAYS = 7  # of distributions that may be at hand
 
 
 def service_share(spec: ModelSpec) -> float:
@@ -253,7 +252,7 @@ class OperationsBaseline:
         column, usual = history.columns.get(LATENCY), self.latency
         if not isinstance(column, NumericHistory) or usual is None:
             return {}
-        scale = min(scale, _REACH_DAYS * history.alignment.per_day)
+        scale = min(scale, LATENCY_DAYS * history.alignment.per_day)
         counts = column.counts_at(range(index + 1 - scale, index + 1))
         here = np.flatnonzero(counts.any(axis=1))
         n = int(counts.sum())
