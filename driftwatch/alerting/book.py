@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from driftwatch.domain.alert import segment_state_key
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.incident import Incident
 from driftwatch.domain.instant import from_iso, to_iso
@@ -20,8 +21,9 @@ class JudgedWindow:
         end: microseconds UTC, excluded.
         at: when the verdict was known, on the clock of the windows; `end` or later.
         findings: what was found; those at warning or above are alarms.
-        states: ``"judged"``, ``"low_data"`` or ``"no_data"`` of every column that is monitored. Only a judged column
-            can be quiet. A column that is missing here is no longer monitored; it counts as quiet.
+        states: ``"judged"``, ``"low_data"`` or ``"no_data"`` of every column that is monitored, and of every segment
+            under :func:`~driftwatch.domain.alert.segment_state_key`. Only a judged column of a judged segment can be
+            quiet. What is missing here is no longer monitored; it counts as quiet.
         backfill: the window was first evaluated so late that nobody is to be told of it.
     """
 
@@ -37,8 +39,10 @@ class JudgedWindow:
         """Whether any column got a verdict."""
         return "judged" in self.states.values()
 
-    def is_quiet_for(self, column: str | None) -> bool:
-        """Whether this window, having no alarm of `column`, counts as quiet for it."""
+    def is_quiet_for(self, column: str | None, segment: str | None = None) -> bool:
+        """Whether this window, having no alarm of `column` in `segment`, counts as quiet for it."""
+        if segment is not None and self.states.get(segment_state_key(segment), "judged") != "judged":
+            return False
         if column is None or column not in self.states:
             return self.was_judged
         return self.states[column] == "judged"

@@ -12,6 +12,8 @@ The rules (all times are window time, so a replay and a live service agree):
 * A page goes out when an incident opens, when it becomes critical, and when it closes, if its opening was told.
 * A backfilled window tells nobody. What it would have said is owed, and said by the first window that may speak, if it
   is still true by then.
+* An alert gets critical at once. It is a warning again after 24 hours of windows in which it was no worse; nobody is
+  told of that, but if it gets critical once more they are. The incident keeps the worst that it was.
 """
 
 from collections.abc import Iterable
@@ -121,7 +123,7 @@ def _take(
     fresh = [alert for alert in changed if not _is_known(alert.key, window, (book.current, *book.closed))]
     kind: Kind = "updated"
     reason = _joined_or_moved(book.current, changed)
-    if after.severity.rank > book.current.severity.rank:
+    if after.standing.rank > book.current.standing.rank:
         kind, after = "escalated", _owe(after, "escalated")
     elif fresh and not after.announced:
         after = _owe(after, "new_alerts")
@@ -196,9 +198,11 @@ def _with_alerts(
 
 
 def _fire(alert: Alert | None, key: AlertKey, finding: Finding, window: JudgedWindow) -> Alert:
-    severity, since, peak = finding.severity, window.start, finding
+    severity, severe_at, since, peak = finding.severity, window.end, window.start, finding
     if alert is not None and alert.state is not AlertState.RESOLVED:
-        severity = max(severity, alert.severity, key=lambda severity: severity.rank)
+        was_severe_at = alert.severe_at or alert.last_alarm_at
+        if alert.severity.rank > severity.rank and window.end - was_severe_at < QUIET_TO_CLOSE:
+            severity, severe_at = alert.severity, was_severe_at
         since = alert.since
         peak = max(alert.peak, finding, key=effect_size)
     return Alert(
@@ -210,12 +214,13 @@ def _fire(alert: Alert | None, key: AlertKey, finding: Finding, window: JudgedWi
         quiet=0,
         peak=peak,
         latest=finding,
+        severe_at=severe_at,
     )
 
 
 def _rest(alert: Alert, window: JudgedWindow, *, is_new: bool) -> Alert:
     """An alert in a window without its alarm."""
-    if alert.state is AlertState.RESOLVED or not is_new or not window.is_quiet_for(alert.key.column):
+    if alert.state is AlertState.RESOLVED or not is_new or not window.is_quiet_for(alert.key.column, alert.key.segment):
         return alert
     quiet = alert.quiet + (window.end - window.start)
     state = AlertState.RESOLVED if quiet >= QUIET_TO_CLOSE else AlertState.RECOVERING

@@ -128,7 +128,9 @@ def _column_rows(report: "BacktestReport") -> list[tuple[str, ...]]:
     alarms: dict[tuple[str, str], list[Any]] = {}
     for finding in report.findings:
         if finding.severity.rank >= Severity.WARNING.rank:
-            alarms.setdefault((finding.column or "(model)", finding.signal.value), []).append(finding)
+            name = finding.column or "(model)"
+            name = f"{name} ({finding.segment})" if finding.segment is not None else name
+            alarms.setdefault((name, finding.signal.value), []).append(finding)
     rows: list[tuple[str, ...]] = []
     for (name, signal), findings in sorted(alarms.items(), key=lambda item: (item[1][0].at, item[0])):
         kinds = Counter(finding.kind for finding in findings).most_common(2)

@@ -11,7 +11,7 @@ from driftwatch.domain.finding import Finding
 from driftwatch.domain.instant import from_iso, to_iso
 from driftwatch.domain.signal import Severity, Signal
 
-__all__ = ["Alert", "AlertKey", "AlertState", "effect_size"]
+__all__ = ["Alert", "AlertKey", "AlertState", "effect_size", "segment_state_key"]
 
 # The distance that speaks for a finding: the first that it has. All lie between 0 and 1, so that columns of any unit
 # can be ranked against one another. A distance of bins comes after Kolmogorov-Smirnov: few rows in many bins are far
@@ -24,6 +24,15 @@ _DISTANCES = (
     "l_infinity_distance",
 )
 _SHARES = ("missing_share_change", "novel_share")
+
+
+def segment_state_key(segment: str) -> str:
+    """Under what the state of a segment stands among those of a window's columns.
+
+    >>> segment_state_key("country=PT")
+    '[country=PT]'
+    """
+    return f"[{segment}]"
 
 
 class AlertState(StrEnum):
@@ -71,6 +80,13 @@ class AlertKey:
         return {name: value for name, value in named.items() if value is not None}
 
     @property
+    def place(self) -> str | None:
+        """The column, with the segment where there is one: ``amount (country=PT)``; None for the model as a whole."""
+        if self.segment is None:
+            return self.column
+        return f"{self.column or self.model} ({self.segment})"
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 over the sorted labels, in hex: equal for equal labels, in every process and release."""
         text = json.dumps(self.labels, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -84,12 +100,13 @@ class Alert:
     Attributes:
         key: its identity.
         state: firing, recovering or resolved.
-        severity: the worst since it began to fire.
+        severity: the worst of the last day of windows, while it fires.
         since: start of the first alarming window, microseconds UTC.
         last_alarm_at: end of the newest alarming window, microseconds UTC.
         quiet: how long it has been judged without an alarm since then, in microseconds of windows.
         peak: the finding with the largest effect since it began to fire.
         latest: the newest finding.
+        severe_at: end of the newest window that was as bad as `severity`, microseconds UTC; 0 if nobody has noted it.
     """
 
     key: AlertKey
@@ -100,6 +117,7 @@ class Alert:
     quiet: int
     peak: Finding
     latest: Finding
+    severe_at: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -135,6 +153,7 @@ class Alert:
             "quiet": self.quiet,
             "peak": self.peak.to_dict(),
             "latest": self.latest.to_dict(),
+            "severe_at": to_iso(self.severe_at),
         }
 
     @classmethod
@@ -158,6 +177,7 @@ class Alert:
             quiet=int(data["quiet"]),
             peak=Finding.from_dict(data["peak"]),
             latest=Finding.from_dict(data["latest"]),
+            severe_at=from_iso(data["severe_at"]) if "severe_at" in data else 0,
         )
 
 

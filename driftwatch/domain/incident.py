@@ -77,6 +77,11 @@ class Incident:
         return tuple(alert for alert in self.alerts if alert.state is not AlertState.RESOLVED)
 
     @property
+    def standing(self) -> Severity:
+        """How bad it is now: the worst of what is not resolved, none at its end."""
+        return max((alert.severity for alert in self.firing), key=lambda each: each.rank, default=Severity.NONE)
+
+    @property
     def since(self) -> int:
         """Start of the first alarming window, microseconds UTC."""
         return min(alert.since for alert in self.alerts)
@@ -98,16 +103,20 @@ class Incident:
 
     @property
     def title(self) -> str:
-        """One line: which signals, of which model, in which columns."""
+        """One line: which signals, of which model, in which columns of which segments."""
         words = [signal.value.replace("_", " ") for signal in self.signals]
         what = " and ".join([*([", ".join(words[:-1])] if words[1:] else []), words[-1]])
         head = f"{what[:1].upper()}{what[1:]} in {self.model}"
-        columns = self.columns
-        if not columns:
+        places = self._places
+        if not places:
             return head
-        more = len(columns) - _NAMED_COLUMNS
-        named = ", ".join(columns[:_NAMED_COLUMNS])
+        more = len(places) - _NAMED_COLUMNS
+        named = ", ".join(places[:_NAMED_COLUMNS])
         return f"{head}: {named}" + (f" and {more} more" if more > 0 else "")
+
+    @property
+    def _places(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(place for alert in self.alerts if (place := alert.key.place) is not None))
 
     def summary(self) -> dict[str, Any]:
         """The public shape of ``backtest --json`` and of the API."""

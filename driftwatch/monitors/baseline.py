@@ -24,6 +24,7 @@ from driftwatch.monitors.multivariate import (
 from driftwatch.monitors.objective import judge_objectives
 from driftwatch.monitors.operations import OperationsBaseline, ServiceVerdict, fit_operations, service_share
 from driftwatch.monitors.quality import QualityBaseline, fit_quality
+from driftwatch.monitors.segments import SegmentJudgement, SegmentsBaseline, fit_segments
 from driftwatch.monitors.series import is_identifier, judged_columns, kind_of
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.trailing import GroupTrail
@@ -88,6 +89,7 @@ class DriftBaseline:
         multivariate: the numeric features together, and each embedding.
         quality: for categories that are gone, rows that came twice or late, ranges left.
         operations: for latency and errors.
+        segments: the same groups over the rows of each segment.
     """
 
     spec: ModelSpec
@@ -103,6 +105,7 @@ class DriftBaseline:
     quality: QualityBaseline
     multivariate: MultivariateBaseline
     operations: OperationsBaseline
+    segments: SegmentsBaseline
 
     @classmethod
     def fit(cls, history: History, spec: ModelSpec, reference: tuple[int, int]) -> "DriftBaseline":
@@ -127,11 +130,12 @@ class DriftBaseline:
         faults = {name: why for key, name in wanted.items() if (why := fault_of(history, key, first, stop))}
         names = {key: name for key, name in wanted.items() if name not in faults}
         identifiers = frozenset(key for key in names if is_identifier(history, key, first, stop))
+        segments = fit_segments(history, spec, (first, stop))
         groups: list[SeriesGroup] = []
         for family, signal, share in GROUPS:
             keys = tuple(sorted(key for key in names if key[0] == family))
             if keys:
-                budget = share * spec.false_alarms_per_month
+                budget = segments.share_of_whole(signal) * share * spec.false_alarms_per_month
                 groups += fit_group(history, spec, signal, budget, keys, identifiers, (first, stop))
         if fault_of(history, LATENCY, first, stop) is None:
             budget = service_share(spec) * spec.false_alarms_per_month
@@ -155,6 +159,7 @@ class DriftBaseline:
             quality,
             joint,
             service,
+            segments,
         )
 
     def trails(self, history: History, start: int) -> tuple[GroupTrail, ...]:
@@ -163,11 +168,12 @@ class DriftBaseline:
         Whoever judges again and again keeps them: what they sum up need not be in the history any more.
         """
         end = max(self.stop, history.alignment.index(start))
-        return tuple(
+        own = (
             GroupTrail(history, group.rule, group.keys, self.identifiers, self.first, end)
             for group in self.groups
             if not group.short
         )
+        return (*own, *self.segments.trails(history, end))
 
     def judge(
         self,
@@ -211,6 +217,7 @@ class DriftBaseline:
             whole = {hours[index]: window for index, window in part.items() if hours[index] >= self.stop}
             faults = self.quality.findings(history, whole, self.condition.findings(history, whole))
             judgements = self._judgements(trails, whole)
+            parts = self.segments.judge(trails[self._n_trails :], whole)
             joint = self.multivariate.judge(history, whole, thresholds=self._thresholds(history))
             alone = self._short_judgements(history, part) if reach is not None else {}
             errors = self.operations.errors_of(history, whole)
@@ -226,7 +233,8 @@ class DriftBaseline:
                 if timed is not None:
                     service.append(self._latency(history, index, hour, window, timed, levels.get(hour)))
                 found = in_windows_of([*faults.get(hour, []), *spent[index]], window)
-                yield self._result(history, index, hour, window, found, told, joint.get(hour, ()), service)
+                result = self._result(history, index, hour, window, found, told, joint.get(hour, ()), service)
+                yield self._with_segments(result, history, hour, window, parts.get(hour))
 
     def _latency(
         self, history: History, index: int, hour: int, window: Window, judgement: Judgement, level: Level | None
@@ -239,6 +247,29 @@ class DriftBaseline:
             scale //= short.reach.per_hour
         return self.operations.latency_of(history, hour, window, judgement, scale, level)
 
+    @property
+    def _n_trails(self) -> int:
+        """Trails of all rows; those of segments come after them."""
+        return sum(not group.short for group in self.groups)
+
+    def _with_segments(
+        self,
+        result: WindowResult,
+        history: History,
+        hour: int,
+        window: Window,
+        judgements: Sequence[SegmentJudgement] | None,
+    ) -> WindowResult:
+        """The result with what its segments say."""
+        if not self.segments.fitted or judgements is None or result.status is RunStatus.PARTIAL:
+            return result
+        told = self.segments.told(history, hour, window, judgements, result.findings)
+        summary = {**result.summary, "segments": told.summary}
+        if self.segments.left_out:
+            summary["segments_left_out"] = self.segments.left_out_summary
+        whole = replace(result, judged={**result.judged, **told.states}, summary=summary)
+        return whole.with_findings(told.findings)
+
     def _own_budget(self, group: SeriesGroup) -> float:
         """What a group's columns may spend of its budget, beside what is judged of several columns together."""
         return group.budget * len(group.keys) / (len(group.keys) + self.multivariate.count(group.signal))
@@ -249,7 +280,8 @@ class DriftBaseline:
         thresholds = {}
         for family, signal, share in GROUPS:
             n_series = sum(key[0] == family for key in self.names) + self.multivariate.count(signal)
-            thresholds[signal] = share * self.spec.false_alarms_per_month / (month * max(1, n_series))
+            budget = self.segments.share_of_whole(signal) * share * self.spec.false_alarms_per_month
+            thresholds[signal] = budget / (month * max(1, n_series))
         return thresholds
 
     def _judgements(
@@ -259,7 +291,8 @@ class DriftBaseline:
         if not windows:
             return judgements
         start, stop = min(windows), max(windows) + 1
-        for group, trail in zip((group for group in self.groups if not group.short), trails, strict=True):
+        groups = (group for group in self.groups if not group.short)
+        for group, trail in zip(groups, trails[: self._n_trails], strict=True):
             for index, key, judgement in trail.judge(start, stop, budget=self._own_budget(group)):
                 if index in judgements:
                     judgements[index].append((key, group.signal, judgement))
@@ -356,8 +389,8 @@ class DriftBaseline:
         return found
 
 
-def _place(finding: Finding) -> tuple[int, str, str]:
-    return -finding.severity.rank, finding.signal.value, finding.column or ""
+def _place(finding: Finding) -> tuple[int, str, str, str]:
+    return -finding.severity.rank, finding.signal.value, finding.column or "", finding.segment or ""
 
 
 def _status(findings: Sequence[Finding], states: Mapping[str, str], rows: int) -> RunStatus:

@@ -16,6 +16,7 @@ from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.declared import Exclusion
 from driftwatch.monitors.latency import LATENCY, LATENCY_CODEC, LATENCY_DAYS, latency_column, slower_than
 from driftwatch.monitors.moments import MomentsHistory
+from driftwatch.monitors.segment_history import SegmentHistories
 from driftwatch.monitors.short import ShortReach
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.window_counts import WindowCounts
@@ -31,7 +32,6 @@ __all__ = ["UNLISTED", "CategoricalHistory", "ColumnHistory", "ColumnKey", "Hist
 
 UNLISTED = "\x00unlisted"
 """The level of values that a bucket did not list (it keeps its 1,000 heaviest)."""
-
 _ROOM = 2 * CATEGORY_CAP  # values of a column that nothing uses any more, before they are looked for
 
 ColumnKey = tuple[str, str]
@@ -240,6 +240,7 @@ class History:
         exclude: periods of which nothing is kept.
         moments: of the numeric features together and of each embedding, by name.
         frames: what they were taken with, for naming what moved.
+        segments: the same of each segment's rows; in whole hours or longer windows.
         short: the windows shorter than an hour that are kept beside the hours; None unless buckets are shorter.
         reach: of `short` itself, which windows it keeps.
     """
@@ -257,6 +258,7 @@ class History:
     exclude: tuple[Exclusion, ...] = ()
     moments: dict[str, MomentsHistory] = field(default_factory=dict)
     frames: Mapping[str, MomentsFrame] = field(default_factory=dict)
+    segments: SegmentHistories = field(default_factory=SegmentHistories)
     short: "History | None" = None
     reach: ShortReach | None = None
 
@@ -324,6 +326,8 @@ class History:
             known.add(index, moments)
         for check, counts in profile.checks.items():
             self._add_check(check, index, counts)
+        if profile.segments and self.reach is None:
+            self.segments.add(self, bucket_start, profile.segments)
 
     def forget(self, index: int) -> None:
         """Take one window out again, so that it can be added anew when late rows have come."""
@@ -342,6 +346,7 @@ class History:
             moments.forget(index)
         for counts in self.checks.values():
             counts.pop(index, None)
+        self.segments.forget(index)
 
     def shed(self, before: int, *, categories_before: int) -> None:
         """Drop the distributions of windows before an index, which take up nearly all of the room.
@@ -355,9 +360,11 @@ class History:
         for key, column in self.columns.items():
             latest = before if isinstance(column, NumericHistory) else categories_before
             column.shed(latest if key != LATENCY else before - LATENCY_DAYS * self.alignment.per_day)
+        self.segments.shed(before, categories_before=categories_before)
 
-    def lend(self, index: int, profiles: Iterable[BucketProfile]) -> None:
+    def lend(self, index: int, profiles: Sequence[BucketProfile]) -> None:
         """Put back the distributions of a window that were dropped, from all of its buckets, until the next drop."""
+        self.segments.lend(index, profiles)
         lacking = self._lacking(index)
         for profile in profiles:
             timed = {LATENCY[1]: latency_column(profile.latency)} if profile.latency is not None else {}
@@ -371,7 +378,7 @@ class History:
 
     def lacks(self, index: int) -> bool:
         """Whether the distribution of some column in a window was dropped."""
-        return bool(self._lacking(index))
+        return bool(self._lacking(index)) or self.segments.lacks(index)
 
     def _lacking(self, index: int) -> dict[ColumnKey, NumericHistory | CategoricalHistory]:
         return {
@@ -383,8 +390,8 @@ class History:
 
     def add_all(self, buckets: Iterable[tuple[int, BucketProfile]]) -> "History":
         """Add many; returns itself."""
-        for bucket_start, profile in buckets:
-            self.add(bucket_start, profile)
+        for each in buckets:
+            self.add(*each)
         return self
 
     def vector(self, values: WindowCounts, first: int, stop: int) -> NDArray[np.int64]:

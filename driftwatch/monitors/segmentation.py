@@ -1,6 +1,7 @@
 """``segments`` of a model's declaration: by what its rows are split."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,11 +18,15 @@ _MOST_CUTS = 20
 _SHAPE = "write a column, {column: age, bands: [30, 50]}, or a list of two of these"
 
 
-def parse_segments(value: Any) -> tuple[Segmentation, ...]:
+def parse_segments(value: Any, *, private: Sequence[str] = ()) -> tuple[Segmentation, ...]:
     """Read ``segments``: each a column, a numeric column with its bands, or a pair of these.
 
     >>> parse_segments(["country", [{"column": "age", "bands": [30, 50]}, "device"]])[1].columns
     ('age', 'device')
+
+    Args:
+        value: of the document.
+        private: columns whose values are never shown: segments are named by a digest of them.
 
     Raises:
         SpecError: another shape, a split that is there twice, cuts that do not ascend, or too many splits.
@@ -39,7 +44,7 @@ def parse_segments(value: Any) -> tuple[Segmentation, ...]:
         if split in splits:
             raise SpecError(f"{item!r} is listed twice", path=f"segments[{place}]")
         splits.append(split)
-    return tuple(splits)
+    return tuple(_hidden(split, private) for split in splits)
 
 
 def segments_document(splits: Sequence[Segmentation]) -> list[Any]:
@@ -48,6 +53,10 @@ def segments_document(splits: Sequence[Segmentation]) -> list[Any]:
         _band_document(split.bands[0]) if len(split.bands) == 1 else [_band_document(band) for band in split.bands]
         for split in splits
     ]
+
+
+def _hidden(split: Segmentation, private: Sequence[str]) -> Segmentation:
+    return Segmentation(tuple(replace(band, is_private=band.column in private) for band in split.bands))
 
 
 def _split(item: Any, path: str) -> Segmentation:

@@ -222,7 +222,7 @@ def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
         attributions=_read_attributions(document.get("attributions")),
         pii=reading.read_names(document.get("pii"), "pii"),
         protected=reading.read_names(document.get("protected"), "protected"),
-        segments=parse_segments(document.get("segments")),
+        segments=parse_segments(document.get("segments"), private=reading.read_names(document.get("pii"), "pii")),
         constraints=parse_constraints(document.get("constraints")),
         slo=parse_objective(document.get("slo")),
         costs=_read_numbers(document.get("costs"), "costs", known=_COSTS),

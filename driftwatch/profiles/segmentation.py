@@ -1,5 +1,6 @@
 """By what the rows of a model are split: a column, several columns together, or bands of a numeric column."""
 
+import hashlib
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,6 +11,8 @@ from driftwatch.profiles.bucket import CategoricalColumn, NumericColumn
 from driftwatch.profiles.rows import Rows
 
 __all__ = ["MOST_SEGMENTS", "Band", "Segmentation", "assign_segments"]
+
+_DIGITS = 12
 
 MOST_SEGMENTS = 200
 """Different segments of one split in one batch; a column with more values is no column to split by."""
@@ -23,10 +26,21 @@ class Band:
         column: a categorical, boolean or numeric feature, or a tag.
         cuts: ascending; a numeric column is split into values below the first, from the first to below the second, ...;
             empty for a column that is split by its values.
+        is_private: whether its values are never shown; segments are named by a digest of them.
     """
 
     column: str
     cuts: tuple[float, ...] = ()
+    is_private: bool = False
+
+    def name(self, value: str) -> str:
+        """What the segment of a value is called.
+
+        >>> Band("country").name("PT"), Band("country", is_private=True).name("PT")
+        ('country=PT', 'country=#169b032adf2a')
+        """
+        shown = f"#{hashlib.sha256(value.encode()).hexdigest()[:_DIGITS]}" if self.is_private else value
+        return f"{self.column}={shown}"
 
     def labels(self) -> list[str]:
         """What the bands of a numeric column are called.
@@ -82,7 +96,7 @@ def _assign(rows: Rows, band: Band) -> tuple[list[str], NDArray[np.int64]] | Non
     if isinstance(column, CategoricalColumn) and not band.cuts:
         values, inverse = np.unique(np.array(column.dictionary, dtype=object), return_inverse=True)
         codes = np.concatenate((inverse, [-1]))[column.codes].astype(np.int64)
-        return [f"{band.column}={value}" for value in values] or [""], codes
+        return [band.name(value) for value in values] or [""], codes
     if isinstance(column, NumericColumn) and band.cuts:
         missing = np.isnan(column.values) | (False if column.nulls is None else column.nulls)
         above = np.searchsorted(np.array(band.cuts), column.values, side="right")

@@ -73,7 +73,7 @@ class ModelJudge:
     _baseline: DriftBaseline | None = None
     _trails: tuple[GroupTrail, ...] | None = None
     _kept_from: int | None = None
-    _usual: dict[ColumnKey, Totals] = field(default_factory=dict)
+    _usual: dict[tuple[str | None, ColumnKey], Totals] = field(default_factory=dict)
     _outcomes: OutcomeJudge | None = None
 
     @property
@@ -122,7 +122,7 @@ class ModelJudge:
             raise RuntimeError("read() comes before judge()")
         if self._baseline is None:
             self._baseline = DriftBaseline.fit(self._history, self.spec, self.reference)
-            self._usual = {key: totals_of(self._history.columns[key], *self._span) for key in self._baseline.names}
+            self._usual = self._totals(self._history, self._baseline)
         if self._trails is None:
             self._trails = self._baseline.trails(self._history, windows[0])
         results = self._baseline.judge(self._history, windows, trails=self._trails)
@@ -134,16 +134,15 @@ class ModelJudge:
         if history is not None and ends:
             month = _MONTH_DAYS * history.alignment.per_day
             self._kept_from = min(ends) - REMEMBERED
+            if self._baseline is not None:
+                history.segments.keep(self._baseline.segments.names)
             history.shed(self._kept_from, categories_before=min(ends) - max(month, REMEMBERED))
 
     @property
     def n_columns(self) -> int:
         """Columns that are held; what a judge takes up is in proportion."""
-        return len(self._history.columns) if self._history is not None else 0
-
-    @property
-    def _span(self) -> tuple[int, int]:
-        return (self._baseline.first, self._baseline.stop) if self._baseline is not None else (0, 0)
+        history = self._history
+        return len(history.columns) + history.segments.n_columns if history is not None else 0
 
     def _start_over(self, conn: Connection) -> History:
         binnings = read_binnings(conn, self.model.id)
@@ -197,14 +196,27 @@ class ModelJudge:
         if history is None or baseline is None or finding.column is None:
             return ""
         key = next((key for key, name in baseline.names.items() if name == finding.column), None)
-        column = history.columns.get(key) if key is not None else None
-        if key is None or column is None or key in baseline.identifiers:
+        part = history if finding.segment is None else history.segments.by_name.get(finding.segment)
+        column = part.columns.get(key) if key is not None and part is not None else None
+        usual = self._usual.get((finding.segment, key)) if key is not None else None
+        if column is None or usual is None or key in baseline.identifiers:
             return ""
         stop = history.alignment.index(finding.window_end - 1) + 1
         scale = int(finding.details.get("scale_buckets", 1))
         first = max(baseline.first, stop - scale, self._kept_from or 0)  # of what is still at hand
         now = totals_of(column, first, stop)
-        return change_of(column, self._usual[key], now, is_private=finding.column in self.spec.pii)
+        return change_of(column, usual, now, is_private=finding.column in self.spec.pii)
+
+    @staticmethod
+    def _totals(history: History, baseline: DriftBaseline) -> dict[tuple[str | None, ColumnKey], Totals]:
+        """What every judged column, of all rows and of each segment, held in the reference."""
+        span = (baseline.first, baseline.stop)
+        whole = {(None, key): totals_of(history.columns[key], *span) for key in baseline.names}
+        return whole | {
+            (each.name, key): totals_of(history.segments.by_name[each.name].columns[key], *span)
+            for each in baseline.segments.fitted
+            for key in each.names
+        }
 
     def _codecs_grew(self, conn: Connection, history: History) -> bool:
         """Whether a column that could not be read for want of a codec has one now."""

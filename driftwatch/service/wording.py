@@ -133,12 +133,12 @@ def _evidence(alert: Alert, context: Context, *, peak: bool) -> Evidence:
     column = alert.key.column
     n_reference = finding.details.get("n_reference")
     return Evidence(
-        column=column or f"{alert.key.model} ({alert.key.signal.value.replace('_', ' ')})",
+        column=alert.key.place or f"{alert.key.model} ({alert.key.signal.value.replace('_', ' ')})",
         effect=f"at its worst {effect_words(finding)}" if peak else effect_words(finding),
         change="" if peak or finding.kind in _GAPS | QUALITY_KINDS else context.change(finding),
         n=finding.n,
         n_reference=n_reference if isinstance(n_reference, int) else None,
-        trend=tuple(context.trend.get(column, ())) if column is not None else (),
+        trend=tuple(context.trend.get(column, ())) if column is not None and alert.key.segment is None else (),
     )
 
 
@@ -163,6 +163,9 @@ def _what(alerts: Sequence[Alert], incident: Incident) -> str:
     if not columns:
         return f"{where}: {effect_words(alerts[0].latest)},"
     named = columns[0] if len(columns) == 1 else written.plural(len(columns), "column")
+    segments = {alert.key.segment for alert in alerts}
+    if len(segments) == 1 and None not in segments:
+        named = f"{named} in the segment {alerts[0].key.segment}"
     if signals <= {Signal.DRIFT, Signal.PREDICTION_DRIFT}:
         verb = "has" if len(columns) == 1 else "have"
         return f"{named} of {where} {verb} drifted from the reference"
@@ -214,8 +217,9 @@ def _next_action(incident: Incident, alerts: Sequence[Alert], *, resolved: bool)
         return (
             "Look for a feature that moved at the same time, or a new version; if there is none, check recent outcomes."
         )
+    within = f" in {lead.key.segment}" if lead.key.segment is not None else ""
     return (
-        f"Compare {column} with its reference. A change in its pipeline: mend it there. "
+        f"Compare {column}{within} with its reference. A change in its pipeline: mend it there. "
         "A change in the world: check recent outcomes and plan a retraining."
     )
 
