@@ -97,7 +97,8 @@ def test_the_service_finds_what_a_replay_finds_when_it_can_be_known(store: Store
 
 
 def test_a_corrected_outcome_counts_once_and_a_late_one_only_for_people(store: Store) -> None:
-    load_log(store, loans(), spec_of())
+    weeks = {"start": START.isoformat(), "end": (START + timedelta(days=14)).isoformat()}
+    load_log(store, loans().slice(0, 16 * ROWS), spec_of(reference=weeks))
     model = model_of(store)
     settler = OutcomeSettler(store, rest_seconds=0)
     settler.settle(model)
