@@ -29,7 +29,7 @@ from driftwatch.queries.model import CAP, FeatureRow, ModelView, read_model
 from driftwatch.queries.span import default_span
 from driftwatch.queries.standing import Standing, named
 from driftwatch.queries.status import Status
-from driftwatch.queries.wording import THRESHOLD, WATCH, as_of, judged_until, unjudged
+from driftwatch.queries.wording import THRESHOLD, WATCH, as_of, judged_until, service_line, unjudged
 
 _LEAST_WINDOWS = 28
 _MOST_WATCHED = 3
@@ -273,6 +273,8 @@ def _latency(view: ModelView) -> None:
         else:
             st.html(f'<span class="dw-key"><span>ms</span>{KEY_P95}{KEY_P50}</span>')
             draw_latency(view.traffic.points, domain=domain, now=now, key="latency-chart")
+        for line in filter(None, map(service_line, view.service)):
+            st.caption(f":material/warning: {line}")
         st.caption("Share of calls that failed")
         if view.traffic.errors:
             draw_errors(view.traffic.points, domain=domain, now=now, key="errors-chart")

@@ -9,7 +9,7 @@ from driftwatch.domain.signal import RunStatus
 from driftwatch.queries.catalogue import find_model
 from driftwatch.queries.incident import list_incidents
 from driftwatch.queries.profile import Traffic, read_traffic
-from driftwatch.queries.run import ColumnResult, Run, read_runs
+from driftwatch.queries.run import ColumnResult, Run, ServiceResult, read_runs
 from driftwatch.queries.series import DriftPoint, Event, EventKind, collapse
 from driftwatch.queries.span import Span, span_of
 from driftwatch.queries.standing import Standing, incident_reason, read_standing
@@ -74,6 +74,7 @@ class ModelView:
         features: features and outputs, largest drift × importance first.
         runs: how many windows were judged.
         failed: the newest failed run, if it is the newest of all.
+        service: latency and errors as the newest run judged them.
     """
 
     standing: Standing
@@ -84,6 +85,7 @@ class ModelView:
     features: tuple[FeatureRow, ...]
     runs: int
     failed: Run | None
+    service: tuple[ServiceResult, ...] = ()
 
 
 def read_model(store: Store, name: str, environment: str, span_name: str) -> ModelView | None:
@@ -106,8 +108,9 @@ def read_model(store: Store, name: str, environment: str, span_name: str) -> Mod
         strongest=_strongest(runs),
         events=collapse(events, span.width),
         features=_features(runs, standing),
-        runs=sum(1 for run in runs if run.columns),
+        runs=sum(1 for run in runs if run.columns or run.service),
         failed=newest if newest is not None and newest.status is RunStatus.ERROR else None,
+        service=newest.service if newest is not None else (),
     )
 
 
@@ -174,6 +177,16 @@ def _strongest(runs: Sequence[Run]) -> tuple[DriftPoint, ...]:
     for run in runs:
         judged = {name: result for name, result in run.columns.items() if result.times_threshold is not None}
         if not judged:
+            service = max(
+                (each for each in run.service if each.times_threshold is not None),
+                key=lambda each: each.times_threshold or 0.0,
+                default=None,
+            )
+            if service is not None and not run.columns:
+                points.append(
+                    DriftPoint(run.start, run.end, None, service.times_threshold, service.status, run.n, service.signal)
+                )
+                continue
             status = Status.RUN_ERROR if run.status is RunStatus.ERROR else _unjudged(run)
             points.append(DriftPoint(run.start, run.end, None, None, status, run.n))
             continue

@@ -7,14 +7,23 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from driftwatch.domain.finding import Finding
-from driftwatch.domain.signal import RunStatus
+from driftwatch.domain.signal import RunStatus, Severity
 from driftwatch.queries.series import MOST_POINTS, DriftPoint
 from driftwatch.queries.span import Span
 from driftwatch.queries.status import Status, of_severity
 from driftwatch.storage import finding, run
 from driftwatch.storage.schema import monitor_runs, monitors
 
-__all__ = ["ColumnResult", "Run", "drift_points", "newest_judged", "newest_run", "newest_status", "read_runs"]
+__all__ = [
+    "ColumnResult",
+    "Run",
+    "ServiceResult",
+    "drift_points",
+    "newest_judged",
+    "newest_run",
+    "newest_status",
+    "read_runs",
+]
 
 _STATES = {
     "low_data": Status.LOW_DATA,
@@ -71,6 +80,29 @@ class ColumnResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceResult:
+    """Latency or errors in one window.
+
+    Attributes:
+        signal: latency or error.
+        status: healthy, watch, warning, or why it was not judged.
+        times_threshold: evidence; 1 is where an alarm begins. None where nothing was judged.
+        value: seconds, or the share of calls that failed; None where it was not measured.
+        expected: the same from the reference.
+        metric: latency_p95 or another quantile; "" where there is none to name.
+        n: calls.
+    """
+
+    signal: str
+    status: Status
+    times_threshold: float | None
+    value: float | None
+    expected: float | None
+    metric: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One judged window.
 
@@ -84,6 +116,7 @@ class Run:
         error: what went wrong, or "".
         attempt: how many times it was tried.
         columns: result by column; empty where nothing was judged.
+        service: latency and errors, where they were judged.
     """
 
     id: int
@@ -95,6 +128,7 @@ class Run:
     error: str
     attempt: int
     columns: Mapping[str, ColumnResult]
+    service: tuple[ServiceResult, ...] = ()
 
 
 def read_runs(conn: Connection, model_id: int, span: Span) -> list[Run]:
@@ -188,6 +222,21 @@ def _run(row: run.RunRow, worst: Mapping[tuple[int, int, str], Finding]) -> Run:
             name: _column(fields, worst.get((row.window_start, row.window_end, name)), width)
             for name, fields in summary.get("columns", {}).items()
         },
+        service=tuple(_service(signal, fields) for signal, fields in sorted(summary.get("service", {}).items())),
+    )
+
+
+def _service(signal: str, fields: Mapping[str, Any]) -> ServiceResult:
+    judged = fields.get("state") == "judged"
+    status = of_severity(Severity(fields.get("severity", "none"))) if judged else _STATES.get(str(fields.get("state")))
+    return ServiceResult(
+        signal,
+        status or Status.NO_DATA,
+        fields.get("times_threshold") if judged else None,
+        fields.get("value"),
+        fields.get("expected"),
+        str(fields.get("metric", "")),
+        int(fields.get("n", 0)),
     )
 
 

@@ -2,12 +2,12 @@
 
 from driftwatch.domain.instant import DAY
 from driftwatch.queries import format as fmt
-from driftwatch.queries.run import ColumnResult
+from driftwatch.queries.run import ColumnResult, ServiceResult
 from driftwatch.queries.span import Span
 from driftwatch.queries.standing import Standing
 from driftwatch.queries.status import Status
 
-__all__ = ["THRESHOLD", "WATCH", "as_of", "called", "judged_until", "seen", "unjudged", "watched"]
+__all__ = ["THRESHOLD", "WATCH", "as_of", "called", "judged_until", "seen", "service_line", "unjudged", "watched"]
 
 THRESHOLD = (
     "Evidence of drift as a multiple of what raises an alarm: log p of the window over log p of the alarm threshold, "
@@ -86,6 +86,17 @@ def watched(result: ColumnResult, *, recovering: bool = False) -> str:
     if recovering:
         return "its alert is open, the newest window is quiet"
     return "it differs from the reference, short of an alarm"
+
+
+def service_line(result: ServiceResult) -> str:
+    """Latency or errors of the newest window against the reference; "" where nothing is to be told."""
+    if result.value is None or result.expected is None or not result.status.firing:
+        return ""
+    if result.signal == "error":
+        return f"Errors {fmt.share(result.value)}, expected {fmt.share(result.expected)}"
+    name = result.metric.removeprefix("latency_")
+    head = f"Latency {name}".strip()
+    return f"{head} {fmt.latency(result.value)}, expected {fmt.latency(result.expected)}"
 
 
 def judged_until(standing: Standing, span: Span) -> tuple[str, str]:

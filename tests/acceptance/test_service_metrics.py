@@ -14,6 +14,7 @@ from driftwatch.profiles.bucket import BucketProfile
 from driftwatch.profiles.latency import profile_latency
 from driftwatch.queries.model import read_model
 from driftwatch.queries.status import Status
+from driftwatch.queries.wording import service_line
 from driftwatch.service.backtest import backtest
 from driftwatch.service.tick import Ticker
 from driftwatch.storage import batch, finding, profile, registration
@@ -84,11 +85,7 @@ def test_the_service_finds_what_got_slower_and_what_fails_and_opens_one_incident
         model_id = registration.list_models(conn)[0].id
         found = finding.list_findings(conn, model_id, START, START + (REFERENCE + AFTER) * HOUR)
     alarms = [each for each in found if each.severity.value != "watch"]
-    first = {
-        signal: min(each.window_start for each in alarms if each.signal is signal)
-        for signal in Signal
-        if signal in {each.signal for each in alarms}
-    }
+    first = {each.signal: each.window_start for each in sorted(alarms, key=lambda each: -each.window_start)}
     assert first == {
         Signal.LATENCY: START + (REFERENCE + 12) * HOUR,
         Signal.ERROR: START + (REFERENCE + 18) * HOUR,
@@ -99,6 +96,12 @@ def test_the_service_finds_what_got_slower_and_what_fails_and_opens_one_incident
     assert len(view.standing.incidents) == 1
     assert view.standing.reason in {"Latency and error", "Error and latency"}
     assert view.traffic.p95 is not None
+    assert view.runs == AFTER - 2  # the newest wait for rows after them
+    assert len(view.strongest) == view.runs
+    assert all(point.times_threshold is not None for point in view.strongest)
+    lines = [service_line(each) for each in view.service]
+    assert any(line.startswith(("Errors 1", "Errors 2")) for line in lines)
+    assert any(line.startswith("Latency p") for line in lines)
 
 
 def test_a_replay_of_the_log_says_the_same_and_reports_days(log: pd.DataFrame) -> None:
@@ -114,7 +117,8 @@ def test_a_replay_of_the_log_says_the_same_and_reports_days(log: pd.DataFrame) -
     )
     day = {row["metric"]: row for row in report.performance if row["window_start"] == "2024-01-15T00:00:00+00:00"}
     assert set(day) == {
-        "latency_p50", "latency_p75", "latency_p90", "latency_p95", "latency_p99", "latency_p999", "error_rate", "throughput",
+        "latency_p50", "latency_p75", "latency_p90", "latency_p95", "latency_p99", "latency_p999",
+        "error_rate", "throughput",
     }  # fmt: skip
     of_day = log[(log.ts >= "2024-01-15") & (log.ts < "2024-01-16")]
     assert day["error_rate"]["value"] == of_day.error.mean()
