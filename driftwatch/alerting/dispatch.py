@@ -91,9 +91,12 @@ def _kept_back(name: str, incident: Incident, held: Mapping[str, list[Alert]], r
 
 def _view(incident: Incident, alerts: Sequence[Alert]) -> Incident:
     """The incident as a receiver sees it whom only these alerts reach; the whole one if they are all it tells of."""
-    if len(alerts) >= len(incident.firing or incident.alerts):
+    is_whole = len(alerts) >= len(incident.firing or incident.alerts)
+    if is_whole and not incident.firing:
         return incident
     severity = max((alert.severity for alert in alerts), key=lambda severity: severity.rank)
+    if is_whole:
+        return replace(incident, severity=severity)
     return replace(incident, alerts=tuple(alerts), severity=severity)
 
 

@@ -81,7 +81,7 @@ class Matcher:
 
 
 def labels_of(alert: Alert, facts: Facts) -> dict[str, str]:
-    """Every label that the alert has, by name; the severity is its worst since it began to fire."""
+    """Every label that the alert has, by name; the severity is the one that it has now."""
     found = {**alert.key.labels, "severity": alert.severity.value, "role": facts.role, "owner": facts.owner}
     return {name: value for name, value in found.items() if value}
 

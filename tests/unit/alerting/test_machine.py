@@ -299,3 +299,21 @@ def test_the_incident_id_is_fit_for_an_address() -> None:
     assert book.current is not None
     assert book.current.id.startswith("fl-ge-z-ge-1-")
     assert book.current.id.replace("-", "").isalnum()
+
+
+def test_a_critical_alert_is_a_warning_again_after_a_day_and_critical_once_more_is_told() -> None:
+    critical = Severity.CRITICAL
+    windows = [hour(0, finding(0, "temp"))]
+    windows += [hour(number, finding(number, "temp", severity=critical)) for number in (1, 2)]
+    windows += [hour(number, finding(number, "temp")) for number in range(3, 27)]
+    book, transitions = play(*windows[:-1])
+    assert book.current is not None
+    assert (book.current.standing, book.current.severity) == (critical, critical)
+    book, transitions = play(*windows)
+    assert book.current is not None
+    assert (book.current.standing, book.current.severity) == (Severity.WARNING, critical)
+    assert [each.reason for each in transitions if each.notify] == ["first", "escalated"]
+    book, transitions = play(*windows, hour(27, finding(27, "temp", severity=critical)))
+    assert book.current is not None
+    assert book.current.standing is critical
+    assert [each.reason for each in transitions if each.notify] == ["first", "escalated", "escalated"]
