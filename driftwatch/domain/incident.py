@@ -82,11 +82,6 @@ class Incident:
         return max((alert.severity for alert in self.firing), key=lambda each: each.rank, default=Severity.NONE)
 
     @property
-    def standing(self) -> Severity:
-        """How bad it is now: the worst of what is not resolved, none at its end."""
-        return max((alert.severity for alert in self.firing), key=lambda each: each.rank, default=Severity.NONE)
-
-    @property
     def since(self) -> int:
         """Start of the first alarming window, microseconds UTC."""
         return min(alert.since for alert in self.alerts)
