@@ -17,6 +17,7 @@ __all__ = [
     "FLEET",
     "INCIDENTS",
     "MODEL",
+    "PERFORMANCE",
     "QUALITY",
     "choose_filter",
     "choose_one",
@@ -31,6 +32,7 @@ MODEL = "views/model.py"
 FEATURE = "views/feature.py"
 INCIDENTS = "views/incidents.py"
 QUALITY = "views/quality.py"
+PERFORMANCE = "views/performance.py"
 
 _SPAN_LABELS = {"24h": "24 h", "7d": "7 d", "30d": "30 d", "90d": "90 d"}
 _WIDTH = 168  # two controls fit beside each other on a phone
@@ -80,16 +82,18 @@ def choose_filter(labels: Mapping[str, str], *, key: str) -> str:
     return _lead(key, chosen or first, first)
 
 
-def choose_one(label: str, options: Sequence[str], *, key: str) -> str:
+def choose_one(label: str, options: Sequence[str], *, key: str, labels: Mapping[str, str] | None = None) -> str:
     """A control for one of several; the first while the address names none. The address always says which.
 
     Args:
         label: what is chosen.
         options: at least one.
         key: its name in the address.
+        labels: what options are called, where they are not shown as they are.
     """
     widget = _follow(key, options, options[0], label.lower())
-    chosen = st.selectbox(label, options, key=widget, width=_WIDTH)
+    called = labels or {}
+    chosen = st.selectbox(label, options, key=widget, width=_WIDTH, format_func=lambda name: called.get(name, name))
     return _lead(key, chosen or options[0], None)
 
 

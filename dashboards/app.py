@@ -13,7 +13,7 @@ if str(_HERE.parent) not in sys.path:
 
 import streamlit as st  # noqa: E402 - the path comes first
 
-from dashboards.address import FEATURE, FLEET, INCIDENTS, MODEL, QUALITY  # noqa: E402
+from dashboards.address import FEATURE, FLEET, INCIDENTS, MODEL, PERFORMANCE, QUALITY  # noqa: E402
 from dashboards.component import stylesheet  # noqa: E402
 
 st.set_page_config(page_title="driftwatch", page_icon=str(_HERE / "assets" / "favicon.png"), layout="wide")
@@ -27,7 +27,10 @@ page = st.navigation(
             st.Page(MODEL, title="Model", icon=":material/area_chart:"),
             st.Page(FEATURE, title="Feature", icon=":material/bar_chart:"),
         ],
-        "Judge": [st.Page(QUALITY, title="Data quality", icon=":material/fact_check:")],
+        "Judge": [
+            st.Page(PERFORMANCE, title="Performance", icon=":material/show_chart:"),
+            st.Page(QUALITY, title="Data quality", icon=":material/fact_check:"),
+        ],
     },
     expanded=True,
 )

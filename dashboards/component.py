@@ -15,6 +15,7 @@ from driftwatch.queries.status import Status
 __all__ = [
     "COLOURS",
     "KEY_CURRENT",
+    "KEY_ESTIMATED",
     "KEY_P50",
     "KEY_P95",
     "KEY_REFERENCE",
@@ -55,6 +56,7 @@ _CLASSES: Mapping[_Colour, str] = {
 }
 KEY_REFERENCE = '<span><i class="area"></i>reference</span>'
 KEY_CURRENT = '<span><i class="line"></i>current</span>'
+KEY_ESTIMATED = '<span><i class="line dw-grey"></i>estimated, dashed, with its band</span>'
 KEY_P50 = '<span><i class="line dw-grey"></i>p50</span>'
 KEY_P95 = '<span><i class="line"></i>p95</span>'
 KEY_THRESHOLD = '<span><i class="dash"></i>alarm threshold</span>'

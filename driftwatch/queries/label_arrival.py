@@ -14,7 +14,7 @@ from driftwatch.storage.outcome_profile import OutcomeBucket
 __all__ = ["ArrivalCurve", "LabelArrival", "read_arrival"]
 
 _MOST_ROWS = 20_000
-_MOST_BUCKETS = 48
+_MOST_BUCKETS = 240
 _MOST_CLASSES = 5
 _SHARES = np.arange(41) / 40
 
@@ -54,7 +54,7 @@ class LabelArrival:
 def read_arrival(
     conn: Connection, model_id: int, buckets: Sequence[OutcomeBucket], *, width: int, of_classes: bool
 ) -> LabelArrival | None:
-    """Read the delays of at most 48 buckets, spread evenly and of some 20,000 labels; None without labels.
+    """Read the delays of at most 240 buckets, spread evenly and of some 20,000 labels; None without labels.
 
     Args:
         conn: a connection.

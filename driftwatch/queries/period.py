@@ -8,7 +8,7 @@ from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.queries.span import Span
 
-__all__ = ["PERIODS", "periods_of"]
+__all__ = ["PERIODS", "period_name", "periods_of"]
 
 PERIODS = ("day", "week", "month")
 """By what performance is told."""
@@ -29,6 +29,14 @@ def periods_of(span: Span, period: str, spec: ModelSpec) -> Iterator[Span]:
     length = 7 if period == "week" else 1
     for number in range(days.index(span.start) // length, days.index(span.end - 1) // length + 1):
         yield Span(days.start(number * length), days.start((number + 1) * length))
+
+
+def period_name(span: Span, period: str, spec: ModelSpec) -> str:
+    """A period by its date: "13 Feb 2013", "week of 11 Feb 2013", "Feb 2013"."""
+    moment = to_datetime(span.start).astimezone(spec.zone)
+    if period == "month":
+        return f"{moment:%b} {moment.year}"
+    return f"{'week of ' if period == 'week' else ''}{moment.day} {moment:%b} {moment.year}"
 
 
 def _months(span: Span, spec: ModelSpec) -> Iterator[Span]:

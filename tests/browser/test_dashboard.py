@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import httpx
 import pytest
+from acceptance.labelled_world import DAYS, fill, loans, spec_of
 from parts import CHROMIUM, require
 from seeding import shared_url
 
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-PATHS = ["/", "/model?model=flights", "/feature?model=flights&column=temp", "/incidents", "/incidents?incident={id}"]
+PATHS = [
+    "/",
+    "/model?model=flights",
+    "/feature?model=flights&column=temp",
+    "/incidents",
+    "/incidents?incident={id}",
+    "/performance?model=flights",
+]
 WIDTHS = [1440, 1280, 390]
 STATES = ["newcomer", "eta-courier", "churn-eu", "registered-only"]
 # A deep link asks these below its own page first, is told 404, and finds the root.
@@ -44,10 +52,24 @@ class Seen:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     require("chromium")
+    yield from serving(shared_url())
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A dashboard over a model with labels."""
+    require("chromium")
+    url = f"sqlite:///{tmp_path_factory.mktemp('labelled')}/store.db"
+    with Store.open(url) as store:
+        fill(store, spec_of(), loans(last_labelled=DAYS - 3))
+    yield from serving(url)
+
+
+def serving(url: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = DashboardProcess(shared_url(), host="127.0.0.1", port=port)
+    process = DashboardProcess(url, host="127.0.0.1", port=port)
     process.start()
     try:
         _wait_until_up(f"{process.url}/_stcore/health")
@@ -133,6 +155,20 @@ def test_a_page_is_whole_at_every_width(browser: "Browser", address: str, incide
         page.set_viewport_size({"width": width, "height": 1000})
         page.wait_for_timeout(500)  # charts and tables follow the width a moment later
         assert page.locator("h1").count() == 1
+        assert page.evaluate(OVERFLOWING) == [], width
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert seen == Seen(sent=seen.sent)
+    page.context.close()
+
+
+def test_performance_is_whole_in_light_and_dark_at_every_width(browser: "Browser", labelled: str) -> None:
+    page, seen = visit(browser, f"{labelled}/performance?model=loans&window=30d&metric=calibration_bias", scheme="dark")
+    page.get_by_text("Median label delay").wait_for()
+    page.locator('[data-testid="stVegaLiteChart"]').nth(3).wait_for()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.emulate_media(color_scheme="light")
+        page.wait_for_timeout(500)
         assert page.evaluate(OVERFLOWING) == [], width
     assert page.locator('[data-testid="stException"]').count() == 0
     assert seen == Seen(sent=seen.sent)
