@@ -89,7 +89,7 @@ def test_every_key_of_the_contract_is_read() -> None:
     }
     assert spec.importance == {"adr": 0.4}
     assert (spec.pii, spec.protected) == (("country",), ("gender",))
-    assert spec.segments == (Segmentation((Band("country"),)),)
+    assert spec.segments == (Segmentation((Band("country", is_private=True),)),)
     assert [(each.column, each.between, each.not_null) for each in spec.constraints] == [
         ("adr", (0.0, 1000.0), False),
         ("country", None, True),
