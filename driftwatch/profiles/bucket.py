@@ -44,6 +44,16 @@ class NumericColumn:
     values: NDArray[np.float64]
     nulls: NDArray[np.bool_] | None = None
 
+    @property
+    def present(self) -> NDArray[np.float64]:
+        """The values that are not null (NaN among them)."""
+        return self.values if self.nulls is None else self.values[~self.nulls]
+
+    @property
+    def with_nan(self) -> NDArray[np.float64]:
+        """float64[n], NaN where the value is missing."""
+        return self.values if self.nulls is None else np.where(self.nulls, np.nan, self.values)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoricalColumn:

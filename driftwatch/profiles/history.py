@@ -170,7 +170,7 @@ def _matrix(rows: Rows, name: str, frame: MomentsFrame) -> NDArray[np.float64] |
     for place, each in enumerate(frame.names):
         column = rows.features.get(each)
         if isinstance(column, NumericColumn):
-            values[:, place] = column.values if column.nulls is None else np.where(column.nulls, np.nan, column.values)
+            values[:, place] = column.with_nan
     return values
 
 

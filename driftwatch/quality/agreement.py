@@ -80,7 +80,7 @@ def compare_rows(
         absolute: tolerance, in the feature's unit.
     """
     if isinstance(served, NumericColumn) and isinstance(offline, NumericColumn):
-        left, right = _numbers(served), _numbers(offline)
+        left, right = served.with_nan, offline.with_nan
         gap = right - left
         with np.errstate(invalid="ignore"):
             differs = np.abs(gap) > absolute + relative * np.abs(left)
@@ -120,15 +120,11 @@ def _is_constant(gaps: NDArray[np.float64], absolute: float, relative: float) ->
     return bool(np.mean(np.abs(gaps - middle) <= absolute + max(relative, 1e-6) * abs(middle)) >= 0.9)
 
 
-def _numbers(column: NumericColumn) -> NDArray[np.float64]:
-    return column.values if column.nulls is None else np.where(column.nulls, np.nan, column.values)
-
-
 def _texts(column: Column) -> list[str | None]:
     if isinstance(column, CategoricalColumn):
         names: list[str | None] = [*column.dictionary, None]
         return [names[code] for code in column.codes.tolist()]
-    return [None if value != value else _number_text(value) for value in _numbers(column).tolist()]  # noqa: PLR0124
+    return [None if value != value else _number_text(value) for value in column.with_nan.tolist()]  # noqa: PLR0124
 
 
 def _number_text(value: float) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from driftwatch.profiles.bucket import Column, NumericColumn
@@ -49,7 +48,7 @@ class Binnings:
         fresh: dict[str, KeyGrid] = {}
         for name, column in columns:
             if isinstance(column, NumericColumn) and not (name in self.codecs or name in self.grids or name in fresh):
-                present = _present(column)
+                present = column.present
                 if np.isfinite(present).any():
                     fresh[name] = propose_grid(present)
         return replace(self, grids={**self.grids, **fresh}) if fresh else self
@@ -92,7 +91,3 @@ def register_codecs(
 def _codec(payload: bytes) -> NumericCodec:
     """Decoded once a process: a codec's map of cells costs more than a small batch."""
     return NumericCodec.from_bytes(payload)
-
-
-def _present(column: NumericColumn) -> NDArray[np.float64]:
-    return column.values if column.nulls is None else column.values[~column.nulls]

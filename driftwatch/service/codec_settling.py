@@ -149,10 +149,10 @@ def _read_samples(
             if columns[name].kind == "numeric":
                 column = read_column(columns[name])
                 assert isinstance(column, NumericColumn)  # noqa: S101 - what the kind says
-                samples[name].add(_present(column), reference.first_at, reference.last_at)
+                samples[name].add(column.present, reference.first_at, reference.last_at)
         for name, column in derive_texts(_texts(columns, spec), frames).items():
             if name in waiting and isinstance(column, NumericColumn):
-                samples[name].add(_present(column), reference.first_at, reference.last_at)
+                samples[name].add(column.present, reference.first_at, reference.last_at)
     for role in waiting.keys() & set(_OUTPUTS):
         if not samples[role].n:  # unless a feature has the role's name: then both share its bins
             for values, first_at, last_at in prediction_sample.read_sample(conn, versions, role, limit=SAMPLE_ROWS):
@@ -165,10 +165,6 @@ def _texts(columns: Mapping[str, FeatureColumn], spec: ModelSpec | None) -> dict
     """The text columns of a block."""
     declared = spec.features.text if spec is not None else ()
     return texts_of({name: read_column(columns[name]) for name in declared if name in columns}, spec)
-
-
-def _present(column: NumericColumn) -> NDArray[np.float64]:
-    return column.values if column.nulls is None else column.values[~column.nulls]
 
 
 def _spread(blocks: Sequence[block_listing.BlockRef]) -> list[block_listing.BlockRef]:

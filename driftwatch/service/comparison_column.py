@@ -55,7 +55,7 @@ class ReadColumn:
         """The bins, from the reference's values (or the current ones where it has none)."""
         for side in (self.reference, self.current):
             if isinstance(side, NumericColumn):
-                codec = build_codec(present(side))
+                codec = build_codec(side.present)
                 if codec.bins > 1:
                     return codec
         return build_codec(np.zeros(0))
@@ -93,7 +93,7 @@ class ReadColumn:
         """The finite values of both sides of a numeric column."""
         sides = []
         for side in (self.reference, self.current):
-            values = present(side) if isinstance(side, NumericColumn) else np.zeros(0)
+            values = side.present if isinstance(side, NumericColumn) else np.zeros(0)
             sides.append(values[np.isfinite(values)])
         return sides[0], sides[1]
 
@@ -109,11 +109,6 @@ class ReadColumn:
 def _absent(profile: NumericProfile | CategoricalProfile) -> int:
     """Rows without a value to compare: an infinity is none, as in the service's monitors."""
     return profile.missing + (profile.n_inf if isinstance(profile, NumericProfile) else 0)
-
-
-def present(column: NumericColumn) -> NDArray[np.float64]:
-    """The values that are not null (NaN among them)."""
-    return column.values if column.nulls is None else column.values[~column.nulls]
 
 
 def read_column(

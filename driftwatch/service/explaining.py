@@ -249,7 +249,7 @@ def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
         numbers, _ = read_numbers(table.column(name))
     except DataError as error:
         raise DataError(f"{name!r}: {error}", column=name) from None
-    return numbers.values if numbers.nulls is None else np.where(numbers.nulls, np.nan, numbers.values)
+    return numbers.with_nan
 
 
 def _parsed(tag: CategoricalColumn) -> NDArray[np.float64]:

@@ -107,8 +107,7 @@ def _join(blocks: list[BlockColumns]) -> tuple[dict[str, Column], dict[str, NDAr
                 continue
             read = read_column(column) if column.kind in (ColumnKind.NUMERIC, ColumnKind.CATEGORICAL) else None
             if isinstance(read, NumericColumn):
-                present = read.values if read.nulls is None else read.values[~read.nulls]
-                numbers.setdefault(name, []).append(present)
+                numbers.setdefault(name, []).append(read.present)
             elif isinstance(read, CategoricalColumn):
                 texts.setdefault(name, {}).update(dict.fromkeys(read.dictionary))
     features: dict[str, Column] = {name: NumericColumn(np.concatenate(parts)) for name, parts in numbers.items()}

@@ -90,7 +90,7 @@ def propose_frames(
     if NUMERIC_TOGETHER not in known.moments:
         wanted = spec.features.numeric if spec is not None and spec.features.names else sorted(features)
         columns = {name: column for name in wanted if isinstance(column := features.get(name), NumericColumn)}
-        values = {name: _thinned(_present(column)) for name, column in columns.items()}
+        values = {name: _thinned(column.present) for name, column in columns.items()}
         enough = max((int(np.isfinite(each).sum()) for each in values.values()), default=0) >= FRAME_ROWS
         if len(values) >= _LEAST_COLUMNS and enough:
             moments[NUMERIC_TOGETHER] = propose_frame(values)
@@ -144,10 +144,6 @@ def kind_on_the_wire(kind: str) -> str:
 def _thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """At most 20,000 of the rows, spread evenly."""
     return values[:: -(-len(values) // _MOST_ROWS) or 1]
-
-
-def _present(column: NumericColumn) -> NDArray[np.float64]:
-    return column.values if column.nulls is None else column.values[~column.nulls]
 
 
 def _named(payloads: Mapping[str, bytes], ending: str) -> dict[str, bytes]:

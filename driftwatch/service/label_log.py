@@ -105,8 +105,8 @@ def read_labels(table: pa.Table, spec: ModelSpec, at: NDArray[np.int64]) -> Labe
 
 def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
     numbers, _ = _role(table, name, "score", read_numbers)
-    values: NDArray[np.float64] = numbers.values
-    return values if numbers.nulls is None else np.where(numbers.nulls, np.nan, values)
+    values: NDArray[np.float64] = numbers.with_nan
+    return values
 
 
 def _role(table: pa.Table, name: str, role: str, read: Any) -> Any:

@@ -243,7 +243,7 @@ def _optional(table: pa.Table, name: str | None, path: str, read: Any) -> Any:
 
 def _seconds(column: pa.ChunkedArray) -> NDArray[np.float64]:
     numbers, _ = read_numbers(column)
-    return numbers.values if numbers.nulls is None else np.where(numbers.nulls, np.nan, numbers.values)
+    return numbers.with_nan
 
 
 def _usable_times(at: NDArray[np.int64], left_out: list[LeftOut]) -> NDArray[np.int64]:

@@ -205,7 +205,7 @@ def _numbers(table: pa.Table, name: str, source: str) -> Values:
         raise DataError(f"{name!r}: {error}", column=name) from None
     if bad == len(column) - column.null_count > 0:
         raise DataError(f"no value of {name!r} is a number", column=name)
-    return numbers.values if numbers.nulls is None else np.where(numbers.nulls, np.nan, numbers.values)
+    return numbers.with_nan
 
 
 def _column(table: pa.Table, name: str, source: str) -> pa.ChunkedArray:

@@ -137,6 +137,5 @@ def _outputs(table: pa.Table, spec: ModelSpec) -> dict[str, Column]:
 
 
 def _finite(column: NumericColumn) -> NDArray[np.float64]:
-    values = column.values if column.nulls is None else column.values[~column.nulls]
-    finite = values[np.isfinite(values)]
+    finite = column.present[np.isfinite(column.present)]
     return finite if len(finite) else np.zeros(1)
