@@ -53,6 +53,11 @@ def judged_age(
 
 
 def outcome_width(spec: ModelSpec) -> int:
-    """The width of an outcome's bucket: at most an hour, or a quarter where the zone's clock is not set by the hour."""
-    clock = wall_clock(spec.timezone)
-    return min(spec.bucket, HOUR if not np.any(clock.offsets % HOUR) else _QUARTER)
+    """The width of an outcome's bucket, microseconds: whole windows are whole numbers of them, in local time too.
+
+    That of a window, but no less than an hour; an hour where the zone's clock is moved by hours, else a quarter.
+    """
+    offsets = wall_clock(spec.timezone).offsets
+    if not offsets.any():
+        return max(spec.bucket, HOUR)
+    return HOUR if not np.any(offsets % HOUR) else _QUARTER

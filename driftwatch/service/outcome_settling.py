@@ -7,7 +7,7 @@ at which buckets are judged.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,11 +56,19 @@ class OutcomeSettler:
     Args:
         store: whose.
         rest_seconds: how long a model is left alone after it was settled.
+        should_stop: asked between two transactions; the rest is then done the next time.
     """
 
-    def __init__(self, store: Store, *, rest_seconds: float = _REST_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        rest_seconds: float = _REST_SECONDS,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._store = store
         self._rest = rest_seconds
+        self._should_stop = should_stop
         self._settled: dict[int, float] = {}
 
     def settle(self, model: ModelRow) -> int:
@@ -88,6 +96,8 @@ class OutcomeSettler:
             since = max(0, progress.counted_until - _OVERLAP)
             touched = outcome.touched_buckets(conn, model.id, since, now + 1, width=plan.width)
         for first in range(0, len(touched), _AT_ONCE):
+            if self._should_stop():
+                return first
             self._make(plan, touched[first : first + _AT_ONCE])
         counted = OutcomeProgress(now, progress.reference_start, progress.reference_end, progress.judged_age)
         with self._store.begin() as conn:

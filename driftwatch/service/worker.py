@@ -58,8 +58,9 @@ class Worker:
         self._owner = new_owner()
         self._ticker = Ticker(store, public_url=public_url, owner=self._owner)
         self._outbox = Outbox(store, owner=self._owner)
-        self._settlers: tuple[Settler, ...] = (FrameSettler(store), CodecSettler(store), OutcomeSettler(store))
         self._stop = threading.Event()
+        outcomes = OutcomeSettler(store, should_stop=self._stop.is_set)
+        self._settlers: tuple[Settler, ...] = (FrameSettler(store), CodecSettler(store), outcomes)
         self._tick_seconds = tick_seconds
         self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(6)}, timezone="UTC")
 

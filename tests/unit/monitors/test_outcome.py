@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from driftwatch.domain.instant import DAY
+from driftwatch.domain.instant import DAY, HOUR
 from driftwatch.domain.signal import Severity, Signal
 from driftwatch.drift.rule import Calendar
-from driftwatch.monitors.maturity import judged_age
+from driftwatch.monitors.maturity import judged_age, outcome_width
 from driftwatch.monitors.outcome import OutcomeHistory, OutcomeVerdicts, fit_outcomes
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.monitors.verdict import Window
@@ -167,3 +167,12 @@ def test_the_age_is_when_nine_tenths_of_the_slowest_class_are_known() -> None:
     assert ages(slow, ["b" if each else "a" for each in (np.arange(n) % 4 == 0).tolist()]) == 6 * DAY
     assert ages(np.full(n, 100 * DAY), ["a"] * n) == 0  # none was known at the reference's end: the shares say
     assert ages(np.linspace(0, 27 * DAY, n).astype(np.int64)[::-1], ["a"] * n) <= 14 * DAY
+
+
+@pytest.mark.parametrize(
+    ("zone", "bucket", "width"),
+    [("UTC", "1d", DAY), ("UTC", "15m", HOUR), ("Europe/Paris", "1d", HOUR), ("Asia/Kolkata", "1d", HOUR // 4)],
+)
+def test_the_buckets_of_outcomes_make_up_whole_local_windows(zone: str, bucket: str, width: int) -> None:
+    spec = parse_model_spec({"model": "m", "columns": {"timestamp": "t"}, "timezone": zone, "bucket": bucket})
+    assert outcome_width(spec) == width
