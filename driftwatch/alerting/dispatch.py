@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from driftwatch.alerting.inhibition import suppressed_by
 from driftwatch.alerting.matching import Facts, labels_of
 from driftwatch.alerting.routing import Reach, Repeat, Route, decide
 from driftwatch.alerting.silence import Silence
@@ -64,9 +65,10 @@ def deliveries(
     repeat: dict[str, Repeat] = {}
     for alert in alerts:
         labels = labels_of(alert, facts)
+        suppressed = suppressed_by(alert, incident.firing, facts)
         silence = next((each for each in policy.silences if each.silences(labels, at)), None)
         for reach in decide(labels, policy.routes, policy.receivers, at=at).reaches:
-            why = str(silence) if silence is not None else _muted(reach)
+            why = str(silence) if silence is not None else suppressed or _muted(reach)
             repeat[reach.receiver] = _sooner(repeat.get(reach.receiver), reach.repeat)
             if why:
                 held.setdefault(reach.receiver, {}).setdefault(why, []).append(alert)

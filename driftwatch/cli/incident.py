@@ -53,6 +53,7 @@ def register(app: typer.Typer) -> None:
         """Show one incident: its alerts, largest effect first, and its messages."""
         from driftwatch.domain.instant import to_iso
         from driftwatch.errors import NotFoundError
+        from driftwatch.service.telling import suppressed_alerts
         from driftwatch.storage import incident, notification, receiver
 
         with _open(store) as opened, opened.read() as conn:
@@ -62,6 +63,7 @@ def register(app: typer.Typer) -> None:
             by = incident.find_acknowledgement(conn, incident_id)
             names = {each.id: each.name for each in receiver.list_receivers(conn)}
             sent = notification.list_notifications(conn, incident_id)
+            suppressed = suppressed_alerts(conn, found)
         messages = [
             {
                 "receiver": names.get(each.receiver_id, "?"),
@@ -75,10 +77,11 @@ def register(app: typer.Typer) -> None:
         ]
         if as_json:
             in_hand = None if by is None else {"by": by.by, "at": to_iso(by.at)}
-            shown = {"schema": 1, "incident": found.to_dict(), "acknowledged": in_hand, "messages": messages}
+            shown = {"schema": 1, "incident": found.to_dict(), "acknowledged": in_hand, "suppressed": suppressed}
+            shown["messages"] = messages
             print(json.dumps(shown, indent=2))
             return
-        _print(found, by, messages)
+        _print(found, by, suppressed, messages)
 
     @group.command()
     def acknowledge(
@@ -99,7 +102,9 @@ def register(app: typer.Typer) -> None:
         print(f"{incident_id}: {'taken back' if undo else 'acknowledged'}")
 
 
-def _print(found: Incident, by: "Acknowledgement | None", messages: list[dict[str, Any]]) -> None:
+def _print(
+    found: Incident, by: "Acknowledgement | None", suppressed: dict[str, str], messages: list[dict[str, Any]]
+) -> None:
     from driftwatch.queries.format import stamp
     from driftwatch.service.wording import effect_words
 
@@ -108,6 +113,8 @@ def _print(found: Incident, by: "Acknowledgement | None", messages: list[dict[st
     print(f"acknowledged by {by.by}, {stamp(by.at)}\n" if by is not None else "")
     for alert in found.alerts:
         print(f"  {alert.key.column or alert.key.signal.value}  {alert.state.value}  {effect_words(alert.peak)}")
+        if alert.fingerprint in suppressed:
+            print(f"    not in messages: {suppressed[alert.fingerprint]}")
     for each in messages:
         print(f"\n  message {each['number']} ({each['reason']}) to {each['receiver']}: {each['status']}")
         if each["error"]:

@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
         segment: Annotated[str, typer.Option(help="Such as country=PT.")] = "",
         version: Annotated[str, typer.Option(help="Of the model.")] = "",
         deployment: Annotated[str, typer.Option(help="Where it runs.")] = "default",
-        role: Annotated[str, typer.Option(help="champion, challenger, shadow or canary.")] = "champion",
+        role: Annotated[str, typer.Option(help="champion, challenger, shadow or canary; as stored if left out.")] = "",
         owner: Annotated[str, typer.Option(help="The model's own if left out.")] = "",
         at: Annotated[str, typer.Option(help="When, such as 2026-01-31T03:00+00:00; now if left out.")] = "",
         store: Annotated[str | None, _STORE] = None,

@@ -156,4 +156,4 @@ def _store(
         return True
     trend = trend_of(conn, judge.model.id, told.columns, width=judge.alignment.width, until=row.window_end)
     context = Context(public_url=public_url, reference=judge.reference, change=judge.change, trend=trend)
-    return tell(conn, transition, context, facts_of(judge.model), now=now)
+    return tell(conn, transition, context, facts_of(conn, judge.model, told.deployment), now=now)

@@ -63,7 +63,7 @@ def follow_up(store: Store, *, public_url: str) -> int:
 def _due(conn: Connection, model: ModelRow, found: Incident, policy: Policy, *, now: int) -> _Due:
     rows = last_told(notification.list_notifications(conn, found.id))
     told = {each.name: _told(rows[each.id]) for each in receiver.list_receivers(conn) if each.id in rows}
-    reached = deliveries(found, found.firing, facts_of(model), policy, at=now)
+    reached = deliveries(found, found.firing, facts_of(conn, model, found.deployment), policy, at=now)
     # A replay has no present in which anything could still be going on.
     is_quiet = spec_of(model).clock == "replay" or incident.find_acknowledgement(conn, found.id) is not None
     reasons = [(each, due(each, told.get(each.receiver), acknowledged=is_quiet, at=now)) for each in reached]

@@ -221,7 +221,8 @@ def _held(conn: Connection, row: NotificationRow, name: str, *, now: int) -> str
     model = None if found is None else registration.find_model(conn, found.environment, found.model)
     if found is None or model is None or row.reason in _ENDS:
         return ""
-    reached = deliveries(found, found.firing, facts_of(model), read_policy(conn, at=now), at=now)
+    facts = facts_of(conn, model, found.deployment)
+    reached = deliveries(found, found.firing, facts, read_policy(conn, at=now), at=now)
     return next((each.held for each in reached if each.receiver == name), "")
 
 

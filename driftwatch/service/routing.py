@@ -83,7 +83,7 @@ def left_over(policy: Policy) -> tuple[str, ...]:
 def try_route(conn: Connection, labels: Mapping[str, str], *, at: int) -> Decision:
     """Whom an alert with these labels would reach at an instant; owner and role are looked up if they are not given."""
     model = registration.find_model(conn, labels.get("environment", ""), labels.get("model", ""))
-    known = facts_of(model) if model is not None else Facts()
+    known = facts_of(conn, model, labels.get("deployment", "default")) if model is not None else Facts()
     policy = read_policy(conn, at=at)
     found = {"role": known.role, "owner": known.owner, **labels}
     return decide({name: value for name, value in found.items() if value}, policy.routes, policy.receivers, at=at)

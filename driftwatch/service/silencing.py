@@ -175,10 +175,10 @@ def list_silences(conn: Connection, *, ending_after: int | None = None) -> list[
 
 def preview(conn: Connection, match: Sequence[Matcher]) -> list[Matched]:
     """The alerts that are open now and that these conditions match."""
-    models = {(each.environment, each.name): facts_of(each) for each in registration.list_models(conn)}
+    models = {(each.environment, each.name): each for each in registration.list_models(conn)}
     found: list[Matched] = []
     for each in incident.list_incidents(conn, is_open=True, limit=10_000):
-        facts = models[each.environment, each.model]
+        facts = facts_of(conn, models[each.environment, each.model], each.deployment)
         alerts: Sequence[Alert] = each.firing
         labelled = [labels_of(alert, facts) for alert in alerts]
         found += [Matched(each.id, labels) for labels in labelled if refusal(match, labels) is None]

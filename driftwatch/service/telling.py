@@ -7,17 +7,19 @@ from sqlalchemy import Connection
 
 from driftwatch.alerting.book import IncidentBook
 from driftwatch.alerting.dispatch import Delivery, Policy, deliveries
+from driftwatch.alerting.inhibition import suppressed_by
 from driftwatch.alerting.machine import Transition
 from driftwatch.alerting.matching import Facts
 from driftwatch.alerting.routing import Repeat
 from driftwatch.domain.incident import Incident
+from driftwatch.service.facts import facts_of
 from driftwatch.service.routing import read_policy
 from driftwatch.service.wording import Context, compose
-from driftwatch.storage import incident, notification, receiver, run
+from driftwatch.storage import incident, notification, receiver, registration, run
 from driftwatch.storage.notification import NotificationRow
 from driftwatch.storage.registration import ModelRow
 
-__all__ = ["last_told", "numbered", "put", "tell", "trend_of"]
+__all__ = ["last_told", "numbered", "put", "suppressed_alerts", "tell", "trend_of"]
 
 _TREND = 24
 _DISTANCES = ("kolmogorov_smirnov", "total_variation_distance", "jensen_shannon_distance")
@@ -107,6 +109,14 @@ def _ends(ended: Incident, facts: Facts, policy: Policy, names: Sequence[str], *
     }
     whole = Delivery("", ended, Repeat())
     return [replace(reached.get(name, whole), receiver=name, held="") for name in sorted(names)]
+
+
+def suppressed_alerts(conn: Connection, found: Incident) -> dict[str, str]:
+    """By fingerprint, what alerts of an incident are suppressed by, in words; those alone that are."""
+    model = registration.find_model(conn, found.environment, found.model)
+    facts = Facts() if model is None else facts_of(conn, model, found.deployment)
+    reasons = {each.fingerprint: suppressed_by(each, found.firing, facts) for each in found.firing}
+    return {fingerprint: why for fingerprint, why in reasons.items() if why}
 
 
 def trend_of(

@@ -1,6 +1,7 @@
 """Routes and silences."""
 
-from driftwatch.storage import notification, receiver, route, silence
+from driftwatch.storage import deployment, notification, receiver, registration, route, silence
+from driftwatch.storage.schema import deployments
 from driftwatch.storage.store import Store
 
 
@@ -63,3 +64,14 @@ def test_silences_are_made_changed_by_name_listed_and_ended(store: Store) -> Non
         assert not silence.end_silence(conn, other, at=15)
         assert not silence.end_silence(conn, 99, at=15)
         assert [row.id for row in silence.list_silences(conn, ending_after=15)] == [named]
+
+
+def test_the_newest_entry_of_a_deployment_says_as_what_it_serves(store: Store) -> None:
+    with store.begin() as conn:
+        model_id = registration.ensure_model(conn, "production", "flights", at=1)
+        assert deployment.find_role(conn, model_id, "default") is None
+        for at, role in ((1, "champion"), (3, "shadow"), (2, "canary")):
+            entry = {"model_id": model_id, "deployment": "default", "role": role, "deployed_at": at}
+            conn.execute(deployments.insert().values(**entry))
+        assert deployment.find_role(conn, model_id, "default") == "shadow"
+        assert deployment.find_role(conn, model_id, "other") is None
