@@ -10,6 +10,7 @@ from driftwatch.alerting.matching import Facts
 from driftwatch.alerting.routing import Decision, decide, named
 from driftwatch.errors import NotFoundError, SpecError
 from driftwatch.monitors.reading import nearest
+from driftwatch.notifiers.heartbeat import HEARTBEAT
 from driftwatch.service.facts import facts_of
 from driftwatch.service.routing_document import RouteSpec, parse_route
 from driftwatch.service.silencing import list_silences
@@ -37,10 +38,11 @@ def put_route(conn: Connection, spec: RouteSpec, *, at: int, actor: str) -> str:
     Raises:
         SpecError: it names a receiver that does not exist.
     """
-    known = [each.name for each in receiver.list_receivers(conn)]
+    known = [each.name for each in receiver.list_receivers(conn) if each.kind != HEARTBEAT]
     for name in sorted(spec.receivers):
         if name not in known:
-            raise SpecError(f"there is no receiver {name!r}.{nearest(name, known)}", path="receivers")
+            told = f"there is no receiver {name!r} that takes messages.{nearest(name, known)}"
+            raise SpecError(told, path="receivers")
     before = route.find_route(conn, spec.name)
     document = spec.to_dict()
     if before == document:
@@ -68,7 +70,7 @@ def remove_route(conn: Connection, name: str, *, at: int, actor: str) -> None:
 def read_policy(conn: Connection, *, at: int) -> Policy:
     """Who is told, as it stands at the instant `at` (the database's clock)."""
     return Policy(
-        receivers=tuple(each.name for each in receiver.list_receivers(conn, enabled=True)),
+        receivers=tuple(each.name for each in receiver.list_receivers(conn, enabled=True) if each.kind != HEARTBEAT),
         routes=tuple(each.route for each in list_routes(conn)),
         silences=tuple(list_silences(conn, ending_after=at)),
     )

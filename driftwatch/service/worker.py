@@ -21,6 +21,7 @@ from driftwatch.service.frame_settling import FrameSettler
 from driftwatch.service.inbox_drain import drain_inbox
 from driftwatch.service.outbox import Outbox
 from driftwatch.service.outcome_settling import OutcomeSettler
+from driftwatch.service.pulse import Pulse
 from driftwatch.service.tick import Ticker, new_owner
 from driftwatch.storage import heartbeat, partition, registration
 from driftwatch.storage.registration import ModelRow
@@ -58,6 +59,7 @@ class Worker:
         self._owner = new_owner()
         self._ticker = Ticker(store, public_url=public_url, owner=self._owner)
         self._outbox = Outbox(store, owner=self._owner)
+        self._pulse = Pulse(store)
         self._stop = threading.Event()
         outcomes = OutcomeSettler(store, should_stop=self._stop.is_set)
         self._settlers: tuple[Settler, ...] = (FrameSettler(store), CodecSettler(store), outcomes)
@@ -70,6 +72,7 @@ class Worker:
             ("tick", self._tick, self._tick_seconds),
             ("outbox", self._deliver, self._tick_seconds),
             ("follow-up", self._follow_up, _FOLLOW_UP_SECONDS),
+            ("pulse", self._call_heartbeats, _FOLLOW_UP_SECONDS),
             ("inbox", self._drain, self._tick_seconds),
             ("fold", self._fold, _MINUTE_SECONDS),
             ("compaction", self._compact, _MINUTE_SECONDS),
@@ -110,6 +113,9 @@ class Worker:
 
     def _deliver(self) -> None:
         self._outbox.deliver_due(self._stop.is_set)
+
+    def _call_heartbeats(self) -> None:
+        self._pulse.beat()
 
     def _follow_up(self) -> None:
         follow_up(self._store, public_url=self._public_url)

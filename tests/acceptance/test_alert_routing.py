@@ -112,7 +112,7 @@ def test_the_owner_of_a_model_is_a_label(store: Store) -> None:
 
 def test_a_route_to_nobody_known_is_refused(store: Store) -> None:
     World(store).add_receiver("ops", type="slack", webhook_url="env:OPS_WEBHOOK")
-    with pytest.raises(SpecError, match=r"receivers: there is no receiver 'opz'.*'ops'"):
+    with pytest.raises(SpecError, match=r"receivers: there is no receiver 'opz' that takes messages.*'ops'"):
         apply_documents(store, [{"kind": "route", "name": "r", "receivers": ["opz"]}], actor="t")
 
 
