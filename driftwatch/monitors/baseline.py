@@ -22,7 +22,13 @@ from driftwatch.monitors.multivariate import (
     fit_multivariate,
 )
 from driftwatch.monitors.objective import judge_objectives
-from driftwatch.monitors.operations import OperationsBaseline, ServiceVerdict, fit_operations, service_share
+from driftwatch.monitors.operations import (
+    OperationsBaseline,
+    QuickVerdicts,
+    ServiceVerdict,
+    fit_operations,
+    service_share,
+)
 from driftwatch.monitors.quality import QualityBaseline, fit_quality
 from driftwatch.monitors.segments import SegmentJudgement, SegmentsBaseline, fit_segments
 from driftwatch.monitors.series import is_identifier, judged_columns, kind_of
@@ -222,27 +228,39 @@ class DriftBaseline:
             alone = self._short_judgements(history, part) if reach is not None else {}
             errors = self.operations.errors_of(history, whole)
             levels = self.operations.levels_of(history, whole)
+            quick = QuickVerdicts.of(self.operations, history.short, part)
             spent = judge_objectives(history, self.spec, part, {index: hours[index] for index in part})
             for index, window in part.items():
                 hour = hours[index]
                 told = judgements.get(hour, [])
                 if reach is not None:
                     told = more_telling(alone[index], told, longer=reach.per_hour)
-                service = [errors[hour]] if hour in errors else []
+                service = quick.errors_beside(index, errors.get(hour))
                 timed = next((each for key, _, each in told if key == LATENCY), None)
                 if timed is not None:
-                    service.append(self._latency(history, index, hour, window, timed, levels.get(hour)))
+                    service.append(
+                        self._latency(history, (index, hour), window, timed, levels.get(hour), quick.levels.get(index))
+                    )
                 found = in_windows_of([*faults.get(hour, []), *spent[index]], window)
                 result = self._result(history, index, hour, window, found, told, joint.get(hour, ()), service)
                 yield self._with_segments(result, history, hour, window, parts.get(hour))
 
     def _latency(
-        self, history: History, index: int, hour: int, window: Window, judgement: Judgement, level: Level | None
+        self,
+        history: History,
+        place: tuple[int, int],
+        window: Window,
+        judgement: Judgement,
+        level: Level | None,
+        quick: Level | None,
     ) -> ServiceVerdict:
-        """The verdict on latency, measured where the judgement was made: in the short windows or in the hours."""
+        """The verdict on latency, measured where it is the clearest: in the short windows or in the hours."""
+        index, hour = place
         short, scale = history.short, judgement.scale_buckets
         if short is not None and short.reach is not None:
-            if scale < short.reach.per_hour:
+            if quick is not None and (level is None or quick.p_value < level.p_value):
+                return self.operations.latency_of(short, index, window, judgement, 1, quick)
+            if level is None and scale < short.reach.per_hour:
                 return self.operations.latency_of(short, index, window, judgement, scale)
             scale //= short.reach.per_hour
         return self.operations.latency_of(history, hour, window, judgement, scale, level)

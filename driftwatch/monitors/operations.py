@@ -7,7 +7,7 @@ same whether they are many or few. What gets faster or fails less is on watch at
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,19 +15,31 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from driftwatch.domain.finding import Finding
+from driftwatch.domain.instant import HOUR
 from driftwatch.domain.signal import Severity, Signal
 from driftwatch.drift.rule import Calendar, Judgement, Ladder
 from driftwatch.monitors.history import History, NumericHistory
 from driftwatch.monitors.latency import BIN_SECONDS, LATENCY, LATENCY_DAYS
+from driftwatch.monitors.service_usual import (
+    SPARSE_ROWS,
+    LatencyUsual,
+    error_levels,
+    fit_latency,
+    latency_levels,
+    quantiles_of,
+    usual_errors,
+)
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window, severity_of, times_threshold
 from driftwatch.operations.latency import QUANTILES, at_like_load
-from driftwatch.operations.level import UNIT, Level, LevelRule, fit_levels
+from driftwatch.operations.level import Level, LevelRule, fit_levels
+from driftwatch.quality.excess import ShareBaseline
 
 __all__ = [
     "SERVICE_ALONE_SHARE",
     "SERVICE_SHARE",
     "OperationsBaseline",
+    "QuickVerdicts",
     "ServiceVerdict",
     "fit_operations",
     "service_share",
@@ -39,7 +51,6 @@ SERVICE_SHARE = 0.1
 SERVICE_ALONE_SHARE = 0.9
 """The same of a service-metric model, which has nothing else to judge."""
 
-_SPARSE_ROWS = 30
 _LEAST_FAILED = 5
 _ERROR_FLOOR = 0.001
 _SLOWER = 1.10
@@ -75,27 +86,6 @@ class ServiceVerdict:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Usual:
-    """The reference's latencies.
-
-    Attributes:
-        bins: int64[k], the bins that it occupies.
-        by_slot: int64[P, k], rows by slot of the week or day, with the neighbours that the rule takes.
-        by_window: int64[R, k], rows of each window.
-        rows: int64[R], calls of each window.
-        median: seconds.
-        levels: of windows with too few rows to compare distributions; None for all others.
-    """
-
-    bins: NDArray[np.int64]
-    by_slot: NDArray[np.int64]
-    by_window: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    median: float
-    levels: LevelRule | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class OperationsBaseline:
     """What the reference says of a service.
 
@@ -107,39 +97,58 @@ class OperationsBaseline:
         error_rate: failed calls of the reference as a share.
         error_scale: what error rates are counted in; above 0 without any failure too.
         errors: their level; None where the reference is too short.
+        short_latency: level of latency in windows shorter than an hour; None where there are none, or calls enough.
+        short_errors: level of errors in them.
+        usual_errors: the largest error rate of the reference's windows.
+        short_usual: likewise, of windows shorter than an hour.
     """
 
     spec: ModelSpec
     ladder: Ladder
     first: int
-    latency: _Usual | None
+    latency: LatencyUsual | None
     error_rate: float
     error_scale: float
     errors: LevelRule | None
+    short_latency: LevelRule | None = None
+    short_errors: LevelRule | None = None
+    usual_errors: ShareBaseline | None = None
+    short_usual: ShareBaseline | None = None
 
     @property
     def threshold(self) -> float:
-        """The p-value that is an alarm of one signal."""
-        return service_share(self.spec) * self.spec.false_alarms_per_month / self.ladder.calendar.per_month
+        """The p-value that is an alarm of one signal; windows shorter than an hour have half of the budget."""
+        budget = service_share(self.spec) * self.spec.false_alarms_per_month
+        has_short = self.spec.bucket < HOUR and HOUR % self.spec.bucket == 0
+        return budget / self.ladder.calendar.per_month / (2 if has_short else 1)
 
     def errors_of(self, history: History, windows: Mapping[int, Window]) -> dict[int, ServiceVerdict]:
-        """The verdicts on errors of windows by index."""
-        if self.errors is None or not windows:
+        """The verdicts on errors of windows by index: of hours or longer, or of the shorter ones."""
+        rule = self.errors if history.reach is None else self.short_errors
+        if rule is None or not windows:
             return {}
-        levels, first = _error_levels(history, windows, self.error_scale)
-        judged = self.errors.judge(levels, first % self.errors.per_day)
-        return {index: self._errors(history, index, window, judged[index - first]) for index, window in windows.items()}
+        first = min(windows) + 1 - max(7, rule.per_day)
+        levels = error_levels(history, range(first, max(windows) + 1), self.error_scale)
+        judged = rule.judge(levels, first % rule.per_day)
+        return {
+            index: self._errors(history, index, window, _among(history, judged[index - first]))
+            for index, window in windows.items()
+        }
 
     def _errors(self, history: History, index: int, window: Window, level: Level | None) -> ServiceVerdict:
         rows = history.rows.get(index, 0)
         if level is None:
             return ServiceVerdict(Signal.ERROR, "no_data", {"state": "no_data", "n": rows})
-        low = index + 1 - level.span
-        failed, n = (int(history.vector(of, low, index + 1).sum()) for of in (history.errors, history.rows))
+        sudden = self._sudden(history, index)
+        span = level.span if sudden is None else 1
+        failed, n = (
+            int(history.vector(of, index + 1 - span, index + 1).sum()) for of in (history.errors, history.rows)
+        )
         share, expected = failed / max(n, 1), max(self.error_rate, math.expm1(level.expected) * self.error_scale)
         chance = float(bdtrc(failed - 1, n, max(expected, self.error_scale))) if failed else 1.0
-        p_value = max(level.p_value, chance)
+        p_value = max(level.p_value, chance) if sudden is None else min(sudden, max(level.p_value, chance))
         alarm = p_value < self.threshold and failed >= _LEAST_FAILED and share - expected >= _ERROR_FLOOR
+        times = math.log(max(p_value, _LEAST_P)) / math.log(self.threshold)
         summary = {
             "state": "judged",
             "severity": (Severity.WARNING if alarm else Severity.NONE).value,
@@ -147,9 +156,9 @@ class OperationsBaseline:
             "expected": expected,
             "failed": failed,
             "n": n,
-            "scale_buckets": level.span,
+            "scale_buckets": span,
             "p_value": p_value,
-            "times_threshold": math.log(max(p_value, _LEAST_P)) / math.log(self.threshold),
+            "times_threshold": times if alarm else min(times, _JUST_BELOW),
         }
         if not alarm:
             return ServiceVerdict(Signal.ERROR, "judged", summary)
@@ -159,16 +168,30 @@ class OperationsBaseline:
         )
         return ServiceVerdict(Signal.ERROR, "judged", summary, finding)
 
+    def _sudden(self, history: History, index: int) -> float | None:
+        """The p-value of one window whose error rate is far above the largest that the reference had, or None.
+
+        So large a step needs no tail: the level's is as wide as counts of a few errors are.
+        """
+        usual = self.usual_errors if history.reach is None else self.short_usual
+        failed, n = history.errors.get(index, 0), history.rows.get(index, 0)
+        if usual is None or n < SPARSE_ROWS or failed <= usual.limit(_ERROR_FLOOR) * n:
+            return None
+        p_value = usual.p_value(failed, n) * (1 if history.reach is None else history.reach.per_hour)
+        return p_value if p_value < self.threshold else None
+
     def levels_of(self, history: History, windows: Mapping[int, Window]) -> dict[int, Level | None]:
         """The level of latency in windows by index; empty unless they have too few rows for the rule."""
-        if self.latency is None or self.latency.levels is None or not windows:
+        if self.latency is None or not windows:
             return {}
-        per_day = history.alignment.per_day
-        first, stop = min(windows) + 1 - per_day, max(windows) + 1
+        rule = self.latency.levels if history.reach is None else self.short_latency
+        if rule is None:
+            return {}
+        first, stop = min(windows) + 1 - rule.per_day, max(windows) + 1
         mean = self.spec.is_service_metric
-        levels = _latency_levels(history, range(first, stop), self.latency.median, mean=mean)
-        judged = self.latency.levels.judge(levels, first % per_day)
-        return {index: judged[index - first] for index in windows}
+        levels = latency_levels(history, range(first, stop), self.latency.median, mean=mean)
+        judged = rule.judge(levels, first % rule.per_day)
+        return {index: _among(history, judged[index - first]) for index in windows}
 
     def latency_of(
         self, history: History, index: int, window: Window, judgement: Judgement, scale: int, level: Level | None = None
@@ -258,7 +281,7 @@ class OperationsBaseline:
         n = int(counts.sum())
         if not n:
             return {"n": 0}
-        now = _quantiles(counts.sum(axis=0), BIN_SECONDS)
+        now = quantiles_of(counts.sum(axis=0), BIN_SECONDS)
         expected = self._expected(history, index + 1 - scale + here, counts[here].sum(axis=1))
         told = [key for key in _TOLD if key == _TOLD[0] or n * (1 - QUANTILES[key]) >= _LEAST_BEYOND]
         metric = max(told, key=lambda key: abs(math.log(now[key] / expected[key])))
@@ -287,7 +310,7 @@ class OperationsBaseline:
         start = int(places[0])
         table = usual.by_slot[self.ladder.slots(start, int(places[-1]) + 1)[places - start]]
         shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-        return _quantiles(rows @ shares, BIN_SECONDS[usual.bins])
+        return quantiles_of(rows @ shares, BIN_SECONDS[usual.bins])
 
     def _finding(
         self,
@@ -318,6 +341,32 @@ class OperationsBaseline:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class QuickVerdicts:
+    """What windows shorter than an hour say by themselves; nothing where there are none.
+
+    Attributes:
+        errors: by index.
+        levels: of latency, by index.
+    """
+
+    errors: Mapping[int, ServiceVerdict]
+    levels: Mapping[int, Level | None]
+
+    @classmethod
+    def of(cls, baseline: OperationsBaseline, short: History | None, windows: Mapping[int, Window]) -> "QuickVerdicts":
+        """Judge windows by index."""
+        if short is None:
+            return cls({}, {})
+        return cls(baseline.errors_of(short, windows), baseline.levels_of(short, windows))
+
+    def errors_beside(self, index: int, hour: ServiceVerdict | None) -> list[ServiceVerdict]:
+        """The window's own verdict on errors if it alarms, or there is no other; else that of the hours."""
+        own = self.errors.get(index)
+        told = own if own is not None and (own.finding is not None or hour is None) else hour
+        return [] if told is None else [told]
+
+
 def fit_operations(history: History, spec: ModelSpec, calendar: Calendar, first: int, stop: int) -> OperationsBaseline:
     """Learn from the windows ``[first, stop)``, hours or longer."""
     ladder = Ladder.of(calendar, stop - first)
@@ -325,67 +374,40 @@ def fit_operations(history: History, spec: ModelSpec, calendar: Calendar, first:
     failed, n = int(history.vector(history.errors, first, stop).sum()), int(rows.sum())
     scale = (failed + 0.5) / (n + 1)
     per_day = history.alignment.per_day
-    errors = fit_levels(_levels(history, range(first, stop), scale), per_day, first % per_day)
-    latency = _fit_latency(history, ladder, first, stop, mean=spec.is_service_metric)
-    return OperationsBaseline(spec, ladder, first, latency, failed / max(n, 1), scale, errors)
+    errors = fit_levels(error_levels(history, range(first, stop), scale), per_day, first % per_day)
+    latency = fit_latency(history, ladder, first, stop, mean=spec.is_service_metric)
+    quick_latency, quick_errors = _fit_short(history, spec, latency, scale)
+    usual = usual_errors(history, range(first, stop), ladder.fold_count)
+    short = history.short
+    quick_usual = None
+    if short is not None and short.reach is not None:
+        quick_usual = usual_errors(short, short.reach.sample, ladder.fold_count)
+    return OperationsBaseline(
+        spec, ladder, first, latency, failed / max(n, 1), scale, errors, quick_latency, quick_errors, usual, quick_usual
+    )
 
 
-def _fit_latency(history: History, ladder: Ladder, first: int, stop: int, *, mean: bool) -> _Usual | None:
-    column = history.columns.get(LATENCY)
-    if not isinstance(column, NumericHistory):
-        return None
-    counts = column.counts_at(range(first, stop))
-    bins = np.flatnonzero(counts.any(axis=0))
-    if not len(bins):
-        return None
-    by_window = counts[:, bins]
-    by_slot = np.zeros((ladder.slot_count, len(bins)), dtype=np.int64)
-    np.add.at(by_slot, ladder.slots(0, stop - first), by_window)
-    if ladder.overlap > 1 and not ladder.pooled:
-        by_slot = np.roll(by_slot, 1, axis=0) + by_slot + np.roll(by_slot, -1, axis=0)
-    few = by_slot.sum(axis=1) < _SPARSE_ROWS
-    by_slot[few | ladder.pooled] = by_window.sum(axis=0)
-    timed = by_window.sum(axis=1)
-    median = _quantiles(by_window.sum(axis=0), BIN_SECONDS[bins])["latency_p50"]
-    levels = None
-    if np.median(timed[timed > 0]) < _SPARSE_ROWS and median > BIN_SECONDS[0]:
-        per_day = history.alignment.per_day
-        own = _latency_levels(history, range(first, stop), median, mean=mean)
-        levels = fit_levels(own, per_day, first % per_day)
-    return _Usual(bins, by_slot, by_window, history.vector(history.rows, first, stop), median, levels)
+def _fit_short(
+    history: History, spec: ModelSpec, latency: LatencyUsual | None, scale: float
+) -> tuple[LevelRule | None, LevelRule | None]:
+    """The levels of latency, where calls are few, and of errors in windows shorter than an hour."""
+    short = history.short
+    if short is None or short.reach is None:
+        return None, None
+    sample = short.reach.sample
+    errors = fit_levels(error_levels(short, sample, scale), 1, 0, alone=True)
+    column = short.columns.get(LATENCY)
+    if latency is None or not isinstance(column, NumericHistory) or latency.median <= BIN_SECONDS[0]:
+        return None, errors
+    timed = column.counts_at(sample).sum(axis=1)
+    if not timed.any() or np.median(timed[timed > 0]) >= SPARSE_ROWS:
+        return None, errors
+    own = latency_levels(short, sample, latency.median, mean=spec.is_service_metric)
+    return fit_levels(own, 1, 0, alone=True), errors
 
 
-def _latency_levels(history: History, indexes: range, median: float, *, mean: bool) -> NDArray[np.float64]:
-    """float64[n], log(1 + latency/median) of the window's middle latency, or its mean; NaN in windows without any.
-
-    One slow call of ten is no slow service. But what a service-metric model logs may be the mean of many calls itself.
-    """
-    column = history.columns.get(LATENCY)
-    if not isinstance(column, NumericHistory):
-        return np.full(len(indexes), np.nan)
-    counts = column.counts_at(indexes)
-    n = counts.sum(axis=1)
-    by_bin = np.rint(np.log1p(BIN_SECONDS / median) / UNIT).astype(np.int64)
-    middle = by_bin[np.argmax(2 * np.cumsum(counts, axis=1) >= n[:, None], axis=1)]
-    levels = counts @ by_bin / np.maximum(n, 1) if mean else middle
-    return np.asarray(np.where(n > 0, levels * UNIT, np.nan), dtype=np.float64)
-
-
-def _levels(history: History, indexes: range, scale: float) -> NDArray[np.float64]:
-    """float64[n], log(1 + error rate/scale); NaN in windows without calls."""
-    failed, n = (history.vector_at(of, indexes) for of in (history.errors, history.rows))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(n > 0, np.log1p(failed / n / scale), np.nan), dtype=np.float64)
-
-
-def _error_levels(history: History, windows: Mapping[int, Window], scale: float) -> tuple[NDArray[np.float64], int]:
-    first = min(windows) + 1 - max(7, history.alignment.per_day)
-    return _levels(history, range(first, max(windows) + 1), scale), first
-
-
-def _quantiles(counts: NDArray[np.int64] | NDArray[np.float64], seconds: NDArray[np.float64]) -> dict[str, float]:
-    """Seconds by metric key, of counts by bin."""
-    running = np.cumsum(counts)
-    ranks = np.minimum([q * running[-1] for q in QUANTILES.values()], running[-1])
-    places = np.searchsorted(running, ranks * (1 - 1e-12))
-    return dict(zip(QUANTILES, seconds[np.minimum(places, len(seconds) - 1)].tolist(), strict=True))
+def _among(history: History, level: Level | None) -> Level | None:
+    """A level of one of the many short windows, as improbable as one of the few hours would have to be."""
+    if level is None or history.reach is None:
+        return level
+    return replace(level, p_value=min(1.0, level.p_value * history.reach.per_hour))

@@ -117,7 +117,7 @@ class LevelRule:
         ]
 
 
-def fit_levels(levels: NDArray[np.float64], per_day: int, first_place: int) -> LevelRule | None:
+def fit_levels(levels: NDArray[np.float64], per_day: int, first_place: int, *, alone: bool = False) -> LevelRule | None:
     """Learn from the reference; None if fewer than 24 of its buckets have a level.
 
     The expected level is that of the hour of the day (with its neighbours) from seven days on, else that of all.
@@ -126,6 +126,7 @@ def fit_levels(levels: NDArray[np.float64], per_day: int, first_place: int) -> L
         levels: float64[R], on a logarithmic scale, NaN where there is none.
         per_day: buckets in a day.
         first_place: place in the day of the first.
+        alone: buckets do not follow one another, so that there are no means over several.
     """
     known = np.isfinite(levels)
     if known.sum() < min(_LEAST_WINDOWS, max(7, per_day)):
@@ -136,6 +137,7 @@ def fit_levels(levels: NDArray[np.float64], per_day: int, first_place: int) -> L
         centre = _by_hour(levels, places, per_day, centre)
     deviation = levels - centre[places]
     spans = tuple(dict.fromkeys((1, max(1, per_day // 4), per_day) if per_day > 1 else (1, 7)))
+    spans = spans[:1] if alone else spans
     tails = {span: tail for span in spans if (tail := _fit_tail(deviation, span)) is not None}
     return LevelRule(per_day, centre, tuple(tails), tuple(tails.values()))
 

@@ -191,6 +191,21 @@ def test_with_windows_of_five_minutes_a_page_comes_after_five() -> None:
     assert not page.details["rounded_up"]
 
 
+def test_short_windows_of_few_calls_are_judged_by_their_level_too() -> None:
+    slow: Callable[[int], float] = lambda hour: 10.0 if hour == REFERENCE + 6 else 1.0  # noqa: E731
+    found = findings(World(calls=lambda _hour: 1, slowness=slow, width=5 * MINUTE), 8, bucket="5m")
+    first = alarms(found, Signal.LATENCY)[0]
+    assert (first.window_start, first.kind) == (START + (REFERENCE + 6) * HOUR, "latency_level")
+    assert first.window_end - first.window_start == 5 * MINUTE
+    assert alarms(findings(World(calls=lambda _hour: 1, width=5 * MINUTE), 8, bucket="5m"), Signal.LATENCY) == []
+
+
+def test_errors_of_a_short_window_alarm_within_it() -> None:
+    world = World(calls=lambda _hour: 100, failing=later(0.4, 0.01), width=5 * MINUTE)
+    [first, *_] = alarms(findings(world, 8, bucket="5m"), Signal.ERROR)
+    assert (first.window_start, first.kind) == (START + (REFERENCE + 6) * HOUR, "error_rate")
+
+
 def test_verdicts_are_the_same_one_window_at_a_time() -> None:
     columns = {"timestamp": "ts", "latency_seconds": "seconds", "error": "error"}
     spec = parse_model_spec({"model": "m", "columns": columns, "slo": {"error_rate": 0.001}})
