@@ -41,11 +41,14 @@ class ModelServer:
         """Send one request; returns the JSON of the answer.
 
         Raises:
-            DriftwatchError: the server did not answer 200.
+            DriftwatchError: the server did not answer, or not 200.
         """
-        self._connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        answer = self._connection.getresponse()
-        text = answer.read()
+        try:
+            self._connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            answer = self._connection.getresponse()
+            text = answer.read()
+        except OSError as error:
+            raise DriftwatchError(f"The model server did not answer to {path}: {error!r}") from error
         if answer.status != http.client.OK:
             raise DriftwatchError(f"The model server answered {answer.status} to {path}: {text[:500]!r}")
         return json.loads(text)

@@ -22,6 +22,9 @@ __all__ = ["MODEL", "VERSION", "create_app", "main"]
 MODEL = "flight-delays"
 VERSION = "2013-03"
 
+_KEEP_ALIVE_SECONDS = 600
+"""On a busy machine the replay's one connection may rest for longer than uvicorn's five seconds."""
+
 
 def create_app(model: DelayModel, client: "driftwatch.Client") -> FastAPI:
     """``POST /predict`` with ``{"flights": [{"id": ..., "at": ..., <features>}]}``."""
@@ -75,7 +78,13 @@ def main() -> None:
     model, scores = train(known)
     client = driftwatch.Client(arguments.url, model=MODEL, version=VERSION)
     _log_reference(client, known, scores > model.threshold, scores)
-    uvicorn.run(create_app(model, client), host="127.0.0.1", port=arguments.port, log_level="warning")
+    uvicorn.run(
+        create_app(model, client),
+        host="127.0.0.1",
+        port=arguments.port,
+        log_level="warning",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+    )
     client.close()
 
 
