@@ -18,6 +18,7 @@ from dashboards.component import (
     state,
 )
 from dashboards.reading import answered, read
+from dashboards.table import Field, right, table, words
 from driftwatch.queries import format as fmt
 from driftwatch.queries.feature import ColumnSide, FeatureView, list_model_columns, read_feature
 from driftwatch.queries.fleet import read_fleet
@@ -82,6 +83,8 @@ def _show(view: FeatureView, column: str) -> None:
     with side:
         _measures(view)
     _history(view, column)
+    if view.segments:
+        _segments(view)
 
 
 def _evidence(view: FeatureView) -> None:
@@ -226,6 +229,22 @@ def _history(view: FeatureView, column: str) -> None:
             key="history-chart",
         )
         st.caption("1× is where an alarm begins. Gaps were not judged; nothing is drawn across them.")
+
+
+def _segments(view: FeatureView) -> None:
+    """Where the column stands in each segment; worst first."""
+    rows = view.segments
+    now = view.standing.read_at
+    with panel("Segments", f"{fmt.plural(len(rows), 'segment')}, worst first", key="segments"):
+        fields: dict[str, Field] = {
+            "segment": ([each.segment for each in rows], words("Segment", width="large")),
+            "newest": ([fmt.effect(each.newest) for each in rows], right("× threshold, newest")),
+            "worst": ([fmt.effect(each.worst) for each in rows], right("× threshold, worst")),
+            "when": ([fmt.window(*each.worst_window, now) for each in rows], words("Worst window")),
+            "over": ([f"{each.over} of {len(each.points)}" for each in rows], right("Windows over the threshold")),
+            "n": ([fmt.compact(each.rows) for each in rows], right("n")),
+        }
+        table(fields, key="segment-table", about="The column in each segment, worst first")
 
 
 page()

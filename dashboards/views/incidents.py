@@ -123,7 +123,8 @@ def _what_happened(detail: IncidentDetail, key: str) -> None:
         st.html(f'<div class="dw-say">{_story(detail)}</div>')
         with st.container(horizontal=True, gap="medium"):
             st.page_link(MODEL, label=f"Model {plain(key)}", icon=":material/area_chart:", query_params={"model": key})
-            for column in [alert.column for alert in alerts if alert.column is not None][:_LINKED]:
+            columns = dict.fromkeys(alert.column for alert in alerts if alert.column is not None)
+            for column in list(columns)[:_LINKED]:
                 st.page_link(
                     FEATURE,
                     label=plain(column),
@@ -170,7 +171,7 @@ def _sentence(alert: AlertLine) -> str:
 
 
 def _name(alert: AlertLine) -> str:
-    return alert.column or alert.signal.replace("_", " ")
+    return alert.name
 
 
 def _alerts(detail: IncidentDetail, key: str) -> None:
@@ -192,7 +193,7 @@ def _alerts(detail: IncidentDetail, key: str) -> None:
             "first": (_instants([alert.first_fired_at for alert in alerts]), right("First alarm", more=_FIRST)),
             "last": (_instants([alert.last_fired_at for alert in alerts]), right("Last alarm", more=_LAST)),
         }
-        about = ", ".join(f"{alert.column or alert.signal} {alert.state}" for alert in detail.alerts[:8])
+        about = ", ".join(f"{alert.name} {alert.state}" for alert in detail.alerts[:8])
         clicked = table(fields, key="alert-table", about=about, clickable=True, row_height=36)
     if clicked is not None and detail.alerts[clicked].column is not None:
         column = str(detail.alerts[clicked].column)
@@ -225,7 +226,7 @@ def _happening(move: Move) -> Happening:
     return Happening(
         sign="✓" if resolved else move.status.sign,
         status=Status.NO_DATA if resolved else move.status,
-        text=f"{move.column or move.signal.replace('_', ' ')} {_moved(move.before, move.after)}",
+        text=f"{move.name} {_moved(move.before, move.after)}",
         when=f"{fmt.stamp(move.at)}{came_back}{ended}",
     )
 

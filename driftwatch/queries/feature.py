@@ -19,6 +19,7 @@ from driftwatch.queries.incident import IncidentLine
 from driftwatch.queries.model import column_status
 from driftwatch.queries.profile import list_columns, read_column
 from driftwatch.queries.run import ColumnResult, Run, drift_points, read_runs
+from driftwatch.queries.segment import JudgedSegments, SegmentLine, segment_lines
 from driftwatch.queries.series import DriftPoint
 from driftwatch.queries.span import Span, span_of
 from driftwatch.queries.standing import Standing, read_standing
@@ -84,6 +85,7 @@ class FeatureView:
         importance: share of the importance of all features, or None.
         rank: 1 for the most important feature, None where unknown.
         incident: the open incident that names the column, or None.
+        segments: where it stands in each segment, worst first; empty for a model that is not split.
     """
 
     standing: Standing
@@ -104,6 +106,7 @@ class FeatureView:
     importance: float | None
     rank: int | None
     incident: IncidentLine | None
+    segments: tuple[SegmentLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ def read_feature(store: Store, name: str, environment: str, column: str | None, 
         importance=standing.importance.get(known or ""),
         rank=next((place for place, (each, _) in enumerate(ranked, 1) if each == known), None),
         incident=next((each for each in standing.incidents if known in each.columns), None),
+        segments=segment_lines([JudgedSegments(run.start, run.end, run.segments) for run in runs], known or ""),
     )
 
 

@@ -80,6 +80,7 @@ class AlertLine:
         first_fired_at: end of its first alarming window in this incident, when that was known.
         last_fired_at: end of the newest one.
         size: the largest effect, 0 to 1 where there is one that is bounded.
+        segment: the segment, or None for all rows.
     """
 
     column: str | None
@@ -98,6 +99,12 @@ class AlertLine:
     first_fired_at: int
     last_fired_at: int
     size: float
+    segment: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The column, or else the signal, and the segment."""
+        return _named(self.column, self.signal, self.segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,12 @@ class Move:
     after: str
     status: Status
     reason: str
+    segment: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The column, or else the signal, and the segment."""
+        return _named(self.column, self.signal, self.segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +212,7 @@ def read_incident(store: Store, incident_id: str) -> IncidentDetail | None:
         ).all()
         first = _first_fired(conn, incident_id)
         move_rows = conn.execute(
-            select(alert_transitions, alerts.c.column_name, alerts.c.signal)
+            select(alert_transitions, alerts.c.column_name, alerts.c.segment, alerts.c.signal)
             .join(alerts, alerts.c.id == alert_transitions.c.alert_id)
             .where(alert_transitions.c.incident_id == incident_id)
             .order_by(alert_transitions.c.moved_at.desc(), alert_transitions.c.id.desc())
@@ -295,7 +308,13 @@ def _alert(details: Mapping[str, Any], first_fired_at: int | None) -> AlertLine:
         first_fired_at=alert.last_alarm_at if first_fired_at is None else min(first_fired_at, alert.last_alarm_at),
         last_fired_at=alert.last_alarm_at,
         size=alert.effect,
+        segment=alert.key.segment,
     )
+
+
+def _named(column: str | None, signal: str, segment: str | None) -> str:
+    name = column or signal.replace("_", " ")
+    return f"{name} ({segment})" if segment else name
 
 
 def _rank(alert: AlertLine) -> tuple[bool, int, float, str]:
@@ -311,6 +330,7 @@ def _move(row: Row[Any]) -> Move:
         after=row.to_state,
         status=_status(row.severity),
         reason=row.reason or "",
+        segment=row.segment,
     )
 
 

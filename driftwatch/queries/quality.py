@@ -127,7 +127,7 @@ def _judged(row: run.RunRow) -> _Judged:
         RunStatus(row.status or "error"),
         row.n,
         result.get("summary", {}).get("checks", ()),
-        [Finding.from_dict(each) for each in result.get("findings", ())],
+        [Finding.from_dict(each) for each in result.get("findings", ()) if each["segment"] is None],
     )
 
 

@@ -1,7 +1,7 @@
 """Results of runs: what the rule said of every column in every window."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -117,6 +117,7 @@ class Run:
         attempt: how many times it was tried.
         columns: result by column; empty where nothing was judged.
         service: latency and errors, where they were judged.
+        segments: by segment, as in the window's summary.
     """
 
     id: int
@@ -129,6 +130,7 @@ class Run:
     attempt: int
     columns: Mapping[str, ColumnResult]
     service: tuple[ServiceResult, ...] = ()
+    segments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_runs(conn: Connection, model_id: int, span: Span) -> list[Run]:
@@ -223,6 +225,7 @@ def _run(row: run.RunRow, worst: Mapping[tuple[int, int, str], Finding]) -> Run:
             for name, fields in summary.get("columns", {}).items()
         },
         service=tuple(_service(signal, fields) for signal, fields in sorted(summary.get("service", {}).items())),
+        segments=summary.get("segments", {}),
     )
 
 
@@ -250,7 +253,7 @@ def _decoded(result: bytes | None) -> Mapping[str, Any]:
 def _leading_findings(found: Sequence[Finding]) -> dict[tuple[int, int, str], Finding]:
     worst: dict[tuple[int, int, str], Finding] = {}
     for each in found:
-        if each.column is None:
+        if each.column is None or each.segment is not None:
             continue
         key = (each.window_start, each.window_end, each.column)
         if key not in worst or each.severity.rank > worst[key].severity.rank:

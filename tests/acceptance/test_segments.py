@@ -6,17 +6,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from driftwatch._layout import bundled_dir
 from driftwatch.alerting.machine import Transition
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.instant import HOUR, from_datetime
 from driftwatch.domain.signal import Severity
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
+from driftwatch.queries.feature import read_feature
+from driftwatch.queries.run import read_runs
+from driftwatch.queries.span import Span
+from driftwatch.queries.status import Status
 from driftwatch.service.backtest import backtest
 from driftwatch.service.log_load import load_log
 from driftwatch.service.tick import Ticker
 from driftwatch.service.wording import Context, compose
-from driftwatch.storage import finding, registration
+from driftwatch.storage import finding, incident, registration
 from driftwatch.storage.store import Store
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -65,7 +71,9 @@ def found_in(store: Store) -> list[Finding]:
 
 
 @pytest.mark.slow
-def test_the_service_finds_in_a_segment_what_a_replay_finds(store: Store) -> None:
+def test_the_service_finds_in_a_segment_what_a_replay_finds(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log, spec = payments(), spec_of()
     ticker = Ticker(store, public_url="")
     half = (REFERENCE_DAYS * 24 + 8) * PER_HOUR
@@ -81,6 +89,24 @@ def test_the_service_finds_in_a_segment_what_a_replay_finds(store: Store) -> Non
     assert {segment for _, segment in amount} == {"country=PT"}
     assert TURN <= amount[0][0] <= TURN + 12 * HOUR  # 15 rows an hour: it takes several
     assert all(each.window_start > amount[0][0] for each in alarms if (each.column, each.segment) == ("amount", None))
+    with store.read() as conn:
+        (model,) = registration.list_models(conn)
+        [run] = read_runs(conn, model.id, Span(amount[0][0], amount[0][0] + HOUR))
+        stored = incident.list_incidents(conn, model_id=model.id)
+    assert run.columns["amount"].status in {Status.HEALTHY, Status.WATCH}  # all rows are well
+    assert "amount (country=PT)" in {each.key.place for told in stored for each in told.alerts}
+    view = read_feature(store, "fraud", "production", "amount", "7d")
+    assert view is not None
+    assert (view.segments[0].segment, view.segments[0].over > 0) == ("country=PT", True)
+    assert {each.segment for each in view.segments} == {"country=ES", "country=FR", "country=PT", "age<40", "age>=40"}
+    monkeypatch.setenv("DRIFTWATCH_STORE", store_url)
+    page = AppTest.from_file(bundled_dir("dashboards") / "app.py", default_timeout=60).run()
+    page.switch_page("views/feature.py")
+    page.query_params["model"], page.query_params["column"], page.query_params["window"] = "fraud", "amount", "7d"
+    page.run()
+    assert not page.exception
+    tables = [each.value for each in page.dataframe if "segment" in each.value]
+    assert [table["segment"].iloc[0] for table in tables] == ["country=PT"]
     noted = [each for each in found if each.column == "age" and "suppressed_by" in each.details]
     assert {each.segment for each in noted} >= {"country=ES", "country=FR", "country=PT", "age>=40"}
     assert {each.severity for each in noted} == {Severity.WATCH}
