@@ -103,7 +103,7 @@ def cells_of(tally: Tally) -> LabelledCells:
             negative, positive = tally.counts.sum(axis=(0, 2)).tolist()
             levels = {name: n for name, n in (("0", negative), ("1", positive)) if n}
             joint = tally.counts[:-1].sum(axis=2).T.reshape(-1)
-            if joint.any():
+            if joint.any() or len(joint) > 2:  # an hour without a labelled row is of the kind of its neighbours
                 return _occupied("joint", joint, tally.n, levels)
             c = tally.confusion
             return _answers(c.true_positive + c.true_negative, c.n, levels, "accuracy")
