@@ -156,9 +156,13 @@ def _story(detail: IncidentDetail) -> str:
     return " ".join(sentences)
 
 
+def _seen(alert: AlertLine) -> str:
+    return seen(alert.kind) + ("" if alert.matters else "; no impact on expected performance")
+
+
 def _sentence(alert: AlertLine) -> str:
     name = f"<b>{html.escape(_name(alert))}</b>"
-    what = html.escape(seen(alert.kind))
+    what = html.escape(_seen(alert))
     size = ""
     if alert.times_threshold is not None:
         size = f", <b>{fmt.effect(alert.times_threshold)} its alarm threshold</b>"
@@ -186,7 +190,7 @@ def _alerts(detail: IncidentDetail, key: str) -> None:
         fields: dict[str, Field] = {
             "status": ([[RESOLVED if alert.state == "resolved" else alert.status.label] for alert in alerts], chips()),
             "alert": ([_name(alert) for alert in alerts], words("Alert")),
-            "seen": ([seen(alert.kind) for alert in alerts], words("What was seen", width=200)),
+            "seen": ([_seen(alert) for alert in alerts], words("What was seen", width=200)),
             "times": ([fmt.effect(alert.times_threshold) for alert in alerts], right("× threshold")),
             "size": ([fmt.distance(alert.size) if alert.effect else "–" for alert in alerts], effect),
             "n": ([fmt.compact(alert.n) for alert in alerts], right("n")),

@@ -130,11 +130,11 @@ class Alert:
         return effect_size(self.peak)
 
     @property
-    def rank(self) -> tuple[float, float]:
-        """What alerts are led by, largest first: effect × importance, then effect alone."""
+    def rank(self) -> tuple[float, float, float]:
+        """What alerts are led by, largest first: an impact on performance, effect × importance, then effect alone."""
         importance = self.peak.details.get("importance")
         weight = float(importance) if isinstance(importance, int | float) else 0.0
-        return (weight * self.effect, self.effect)
+        return (float(self.peak.matters), weight * self.effect, self.effect)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-safe form that :meth:`from_dict` reads back."""

@@ -46,6 +46,12 @@ class Finding:
     n: int = 0
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def matters(self) -> bool:
+        """False for drift that is known to change nothing about how well the model is expected to do."""
+        impact = self.details.get("impact")
+        return not isinstance(impact, Mapping) or bool(impact.get("matters", True))
+
     def to_dict(self) -> dict[str, Any]:
         """The public shape of ``backtest --json``, plus `n` and `details`."""
         return {

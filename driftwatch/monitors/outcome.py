@@ -4,7 +4,7 @@ Outcomes come late, and some kinds sooner than others. So every bucket is judged
 the outcomes that were known so long after it. Early labels may be biased, but then they were so in the reference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from driftwatch.drift.rule import Calendar, FittedRule, categorical_series, fit
 from driftwatch.estimation.calibration import CalibrationMap
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
+from driftwatch.monitors.history import NumericHistory
 from driftwatch.monitors.multivariate import times_threshold_of
 from driftwatch.monitors.outcome_cells import (
     CellValues,
@@ -26,9 +27,11 @@ from driftwatch.monitors.outcome_cells import (
     bin_values,
     calibrate,
     cells_of,
+    expected_loss,
     in_score_bins,
     loss_values,
     residual_values,
+    score_cells,
 )
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window, finding_of, summary_of
@@ -41,6 +44,7 @@ __all__ = [
     "OUTCOME_SHARE",
     "OutcomeBaseline",
     "OutcomeHistory",
+    "OutcomeScalar",
     "OutcomeVerdicts",
     "due_outcomes",
     "fit_outcomes",
@@ -84,6 +88,14 @@ class OutcomeHistory:
         """Take one window out again."""
         self.windows.pop(index, None)
 
+    def follow(self, column: NumericHistory, indexes: Iterable[int]) -> None:
+        """Hold the scores of some windows, whether they are labelled or not: a history of its own."""
+        for index in indexes:
+            counts = column.bins.get(index)
+            self.forget(index)
+            if counts is not None:
+                self.windows[index] = score_cells(counts)
+
     def between(self, first: int, stop: int) -> list[LabelledCells | None]:
         """The windows of a range; None where nothing is labelled."""
         return [self.windows.get(index) for index in range(first, stop)]
@@ -109,8 +121,17 @@ class OutcomeVerdicts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scalar:
-    """One number of labelled rows: how it is made standard, and what its mean does in the reference."""
+class OutcomeScalar:
+    """One number of rows: how it is made standard, and what its mean does in the reference.
+
+    Attributes:
+        signal: what it speaks for.
+        of: the number of each cell.
+        centre: its mean in the reference.
+        scale: its standard deviation there.
+        only_higher: whether only more of it is worse.
+        rule: of its mean.
+    """
 
     signal: Signal
     of: CellValues
@@ -120,6 +141,7 @@ class _Scalar:
     rule: MomentRule
 
     def series(self, windows: Sequence[LabelledCells | None]) -> MomentSeries:
+        """Its sums, window by window."""
         return _series(windows, self.of, self.centre, self.scale)
 
 
@@ -135,6 +157,7 @@ class OutcomeBaseline:
         labelled: labelled rows of the reference.
         scalars: performance and concept drift.
         levels: of the outcomes' own distribution; None where they are no classes.
+        expected: of the loss that scores let expect; None without a calibration or the reference's scores.
     """
 
     spec: ModelSpec
@@ -142,8 +165,9 @@ class OutcomeBaseline:
     stop: int
     calibration: CalibrationMap | None
     labelled: int
-    scalars: tuple[_Scalar, ...]
+    scalars: tuple[OutcomeScalar, ...]
     levels: FittedRule | None
+    expected: OutcomeScalar | None = None
 
     def judge(self, history: OutcomeHistory, windows: Mapping[int, Window]) -> dict[int, OutcomeVerdicts]:
         """The verdicts on windows by index, all of them after the reference.
@@ -158,22 +182,27 @@ class OutcomeBaseline:
                 self._judge_scalar(scalar, history, windows, found)
             if self.levels is not None:
                 self._judge_levels(self.levels, history, windows, found)
-        return {
-            index: OutcomeVerdicts(
-                tuple(finding for _, _, finding in verdicts if finding is not None),
-                {name: summary for name, summary, _ in verdicts},
-                {name: str(summary["state"]) for name, summary, _ in verdicts},
-            )
-            for index, verdicts in found.items()
-        }
+        return _told(found)
+
+    def judge_scores(self, scores: OutcomeHistory, windows: Mapping[int, Window]) -> dict[int, OutcomeVerdicts]:
+        """What the scores of windows let expect, without any label of theirs and as soon as they are over.
+
+        Args:
+            scores: of the reference and everything up to the last window.
+            windows: by index, all of them after the reference.
+        """
+        found: dict[int, list[tuple[str, dict[str, Any], Finding | None]]] = {index: [] for index in windows}
+        if windows and self.expected is not None:
+            self._judge_scalar(self.expected, scores, windows, found)
+        return _told(found)
 
     @property
     def _series_count(self) -> int:
-        return len(self.scalars) + (self.levels is not None)
+        return len(self.scalars) + (self.levels is not None) + (self.expected is not None)
 
     def _judge_scalar(
         self,
-        scalar: _Scalar,
+        scalar: OutcomeScalar,
         history: OutcomeHistory,
         windows: Mapping[int, Window],
         found: dict[int, list[tuple[str, dict[str, Any], Finding | None]]],
@@ -187,7 +216,7 @@ class OutcomeBaseline:
             found[index].append(self._scalar_verdict(scalar, series, judgement, windows[index]))
 
     def _scalar_verdict(
-        self, scalar: _Scalar, series: MomentSeries, judgement: MomentJudgement, window: Window
+        self, scalar: OutcomeScalar, series: MomentSeries, judgement: MomentJudgement, window: Window
     ) -> tuple[str, dict[str, Any], Finding | None]:
         pair = scalar.rule.windows(series, judgement.bucket, judgement.scale_buckets)
         now, expected = (scalar.centre + scalar.scale * float(side[0, 0]) for side in (pair.p, pair.q))
@@ -255,6 +284,17 @@ class OutcomeBaseline:
                 found[index].append((name, summary_of(judgement, Signal.OUTCOME_DRIFT, "categorical"), finding))
 
 
+def _told(found: Mapping[int, list[tuple[str, dict[str, Any], Finding | None]]]) -> dict[int, OutcomeVerdicts]:
+    return {
+        index: OutcomeVerdicts(
+            tuple(finding for _, _, finding in verdicts if finding is not None),
+            {name: summary for name, summary, _ in verdicts},
+            {name: str(summary["state"]) for name, summary, _ in verdicts},
+        )
+        for index, verdicts in found.items()
+    }
+
+
 def due_outcomes(alignment: Alignment, start: int, end: int, age: int) -> range:
     """The windows whose outcomes are judged with the run ``[start, end)``: those that reach their age in it."""
     return range(alignment.index(start - age), alignment.index(end - age))
@@ -276,7 +316,12 @@ def with_outcomes(result: WindowResult, verdicts: Sequence[OutcomeVerdicts]) -> 
 
 
 def fit_outcomes(
-    history: OutcomeHistory, spec: ModelSpec, calendar: Calendar, bounds: tuple[int, int]
+    history: OutcomeHistory,
+    spec: ModelSpec,
+    calendar: Calendar,
+    bounds: tuple[int, int],
+    *,
+    scores: OutcomeHistory | None = None,
 ) -> OutcomeBaseline | None:
     """Learn from the windows ``[first, stop)``; None where fewer than 200 of their rows are labelled.
 
@@ -285,6 +330,7 @@ def fit_outcomes(
         spec: the model's declaration.
         calendar: whose first bucket is `first`.
         bounds: ``(first, stop)``.
+        scores: of every window of the reference, labelled or not.
     """
     first, stop = bounds
     labelled = int(history.labelled(first, stop).sum())
@@ -308,7 +354,11 @@ def fit_outcomes(
         name = spec.columns.label or OUTCOME
         series = categorical_series(name, _levels(windows), missing, n_reference=len(windows), calendar=calendar)
         rule = fit([series], calendar, len(windows))
-    return OutcomeBaseline(spec, first, stop, calibration, labelled, tuple(scalars), rule)
+    expected = None
+    if calibration is not None and scores is not None:
+        loss = expected_loss(calibration, bin_values(history.score_codec))
+        expected = _fit_scalar(Signal.ESTIMATED_PERFORMANCE, loss, scores.between(first, stop), calendar)
+    return OutcomeBaseline(spec, first, stop, calibration, labelled, tuple(scalars), rule, expected)
 
 
 def _levels(windows: Sequence[LabelledCells | None]) -> list[Mapping[str, int]]:
@@ -317,7 +367,7 @@ def _levels(windows: Sequence[LabelledCells | None]) -> list[Mapping[str, int]]:
 
 def _fit_scalar(
     signal: Signal, of: CellValues, windows: Sequence[LabelledCells | None], calendar: Calendar
-) -> _Scalar | None:
+) -> OutcomeScalar | None:
     total = np.zeros(len(of.values), dtype=np.int64)
     for cells in windows:
         if cells is not None and _fits(cells, of):
@@ -332,7 +382,7 @@ def _fit_scalar(
     rule = fit_moments(_series(windows, of, centre, scale), calendar, len(windows), components=("means",))
     if rule is None:
         return None
-    return _Scalar(signal, of, centre, scale, signal is Signal.PERFORMANCE, rule)
+    return OutcomeScalar(signal, of, centre, scale, signal is not Signal.CONCEPT_DRIFT, rule)
 
 
 def _series(windows: Sequence[LabelledCells | None], of: CellValues, centre: float, scale: float) -> MomentSeries:

@@ -6,6 +6,7 @@ one residual, so that their means, and how far these stray, are sums over the ce
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,11 @@ __all__ = [
     "bin_values",
     "calibrate",
     "cells_of",
+    "expected_loss",
     "in_score_bins",
     "loss_values",
     "residual_values",
+    "score_cells",
 ]
 
 
@@ -36,7 +39,8 @@ class LabelledCells:
     """The labelled rows of one window, only the cells that hold any.
 
     Attributes:
-        kind: "joint" (score bin × outcome, negatives first), "answers" (right, wrong) or "errors" (error bins).
+        kind: "joint" (score bin × outcome, negatives first), "answers" (right, wrong), "errors" (error bins) or
+            "scores" (score bins, whether labelled or not).
         size: how many cells there are.
         places: int32[k], ascending.
         counts: int64[k], rows.
@@ -146,6 +150,24 @@ def residual_values(
     if cells.kind == "errors" and cells.size == len(errors):
         return CellValues("mean_error", "errors", errors)
     return None
+
+
+def score_cells(counts: NDArray[np.integer[Any]]) -> LabelledCells:
+    """The rows of a window by score bin, labelled or not."""
+    places = np.flatnonzero(counts)
+    held = counts[places].astype(np.int64)
+    return LabelledCells("scores", len(counts), places.astype(np.int32), held, int(held.sum()))
+
+
+def expected_loss(calibration: CalibrationMap, scores: NDArray[np.float64]) -> CellValues:
+    """The squared error that a row of each score bin lets expect; more is worse.
+
+    Args:
+        calibration: from score bin to probability.
+        scores: float64[B], the score that stands for each bin.
+    """
+    m, s = calibration.probability, np.clip(scores, 0.0, 1.0)
+    return CellValues("brier_score", "scores", m * (1 - s) ** 2 + (1 - m) * s**2)
 
 
 def calibrate(windows: Sequence[LabelledCells]) -> CalibrationMap | None:

@@ -80,6 +80,7 @@ class AlertLine:
         first_fired_at: end of its first alarming window in this incident, when that was known.
         last_fired_at: end of the newest one.
         size: the largest effect, 0 to 1 where there is one that is bounded.
+        matters: False for drift that changes nothing about how well the model is expected to do.
         segment: the segment, or None for all rows.
     """
 
@@ -99,6 +100,7 @@ class AlertLine:
     first_fired_at: int
     last_fired_at: int
     size: float
+    matters: bool = True
     segment: str | None = None
 
     @property
@@ -308,6 +310,7 @@ def _alert(details: Mapping[str, Any], first_fired_at: int | None) -> AlertLine:
         first_fired_at=alert.last_alarm_at if first_fired_at is None else min(first_fired_at, alert.last_alarm_at),
         last_fired_at=alert.last_alarm_at,
         size=alert.effect,
+        matters=peak.matters,
         segment=alert.key.segment,
     )
 
@@ -317,8 +320,8 @@ def _named(column: str | None, signal: str, segment: str | None) -> str:
     return f"{name} ({segment})" if segment else name
 
 
-def _rank(alert: AlertLine) -> tuple[bool, int, float, str]:
-    return (alert.state == "resolved", alert.status.rank, -alert.size, alert.column or "")
+def _rank(alert: AlertLine) -> tuple[bool, int, bool, float, str]:
+    return (alert.state == "resolved", alert.status.rank, not alert.matters, -alert.size, alert.column or "")
 
 
 def _move(row: Row[Any]) -> Move:

@@ -42,6 +42,7 @@ _KINDS = {
     "means": "several numbers moved at once",
     "dependence": "the way the numbers move together changed",
     "effect": "differs from the reference",
+    "brier_score": "the squared error of the scores rose",
     "vanished": "all values are missing",
     "constant": "one value for a whole day",
     "retyped": "the kind of the values changed",

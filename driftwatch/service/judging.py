@@ -99,6 +99,9 @@ class ModelJudge:
             whole = sorted({history.alignment.index(history.windows.start(index)) for index in changed})
         for first, stop in _spans(whole):
             self._replace(conn, history, version_ids, first, stop)
+        if self._outcomes is None:
+            self._outcomes = OutcomeJudge(self.model.id, self.spec, self.reference)
+        self._outcomes.follow(history, whole)
         if changed and changed[0] < history.windows.index(self.reference[1]):
             self._baseline, self._trails = None, None
             history.frames = read_binnings(conn, self.model.id).frames.moments
@@ -108,8 +111,6 @@ class ModelJudge:
                 self._trails = None
             self.rest()
             self._lend(conn, history, version_ids, windows)
-        if self._outcomes is None:
-            self._outcomes = OutcomeJudge(self.model.id, self.spec, self.reference)
         self._outcomes.read(conn, version_ids, until)
 
     def judge(self, windows: Sequence[int]) -> list[WindowResult]:

@@ -9,6 +9,8 @@ from driftwatch.domain.instant import SECOND
 from driftwatch.drift.rule import Calendar
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
+from driftwatch.monitors.history import History, NumericHistory
+from driftwatch.monitors.impact import expected_verdicts, with_expected
 from driftwatch.monitors.outcome import OutcomeBaseline, OutcomeHistory, due_outcomes, fit_outcomes, with_outcomes
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window
@@ -34,6 +36,7 @@ class OutcomeJudge:
     spec: ModelSpec
     reference: tuple[int, int]
     _history: OutcomeHistory = field(default_factory=OutcomeHistory)
+    _scores: OutcomeHistory = field(default_factory=OutcomeHistory)
     _progress: OutcomeProgress | None = None
     _baseline: OutcomeBaseline | None = None
     _read_until: int = -1
@@ -41,6 +44,14 @@ class OutcomeJudge:
     @property
     def _alignment(self) -> Alignment:
         return Alignment.of(self.spec).hourly
+
+    def follow(self, history: History, indexes: Sequence[int]) -> None:
+        """Keep the scores of windows that changed: the drift history drops them before labels come."""
+        column = history.columns.get(("output", "score"))
+        if self.spec.task == "binary" and isinstance(column, NumericHistory):
+            self._scores.follow(column, indexes)
+            if any(index < self._alignment.index(self.reference[1]) for index in indexes):
+                self._baseline = None
 
     def read(self, conn: Connection, version_ids: Sequence[int], until: int) -> None:
         """Bring the labelled windows up to date: every bucket from the reference's start to `until` that was made anew.
@@ -79,7 +90,8 @@ class OutcomeJudge:
         if self._baseline is None:
             first = alignment.index(self.reference[0])
             calendar = Calendar(alignment.width // SECOND, first, self.spec.timezone)
-            self._baseline = fit_outcomes(self._history, self.spec, calendar, (first, stop))
+            bounds = (first, stop)
+            self._baseline = fit_outcomes(self._history, self.spec, calendar, bounds, scores=self._scores)
         if self._baseline is None:
             return list(results)
         due = {result.window_start: due_outcomes(alignment, result.window_start, result.window_end, age)
@@ -90,7 +102,11 @@ class OutcomeJudge:
             for index in wanted
         }
         verdicts = self._baseline.judge(self._history, windows)
-        return [
+        told = [
             with_outcomes(result, [verdicts[index] for index in due[result.window_start] if index in verdicts])
             for result in results
         ]
+        known_from = self.reference[1] + age
+        ends = [result.window_end for result in told]
+        expected = expected_verdicts(self._baseline, self._scores, alignment, ends, known_from)
+        return [with_expected(result, self._baseline, self._scores, alignment, expected, known_from) for result in told]

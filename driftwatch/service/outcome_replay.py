@@ -15,6 +15,7 @@ from driftwatch.estimation.result import Estimate
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
 from driftwatch.monitors.history import History, NumericHistory
+from driftwatch.monitors.impact import expected_verdicts, with_expected
 from driftwatch.monitors.maturity import judged_age
 from driftwatch.monitors.outcome import (
     OutcomeBaseline,
@@ -64,12 +65,18 @@ class OutcomeReplay:
     history: History
     baseline: OutcomeBaseline | None
     verdicts: Mapping[int, OutcomeVerdicts]
+    scores: OutcomeHistory
+    expected: Mapping[int, OutcomeVerdicts]
     classes: ClassEstimates | None = None
 
     def add_to(self, result: WindowResult) -> WindowResult:
         """A window's result with the verdicts on outcomes that became due in it."""
         due = due_outcomes(self.alignment, result.window_start, result.window_end, self.age)
-        return with_outcomes(result, [self.verdicts[index] for index in due if index in self.verdicts])
+        told = with_outcomes(result, [self.verdicts[index] for index in due if index in self.verdicts])
+        if self.baseline is None:
+            return told
+        known_from = self.alignment.start(self.baseline.stop) + self.age
+        return with_expected(told, self.baseline, self.scores, self.alignment, self.expected, known_from)
 
     def performance(self, start: int, end: int, *, months: bool = False) -> list[dict[str, Any]]:
         """Every metric of every day (or longer window) from `start` on, and of calendar months, in the public shape.
@@ -171,11 +178,20 @@ def replay_outcomes(
     outcomes = _judged_history(log, labels, plan, alignment, age, codec, errors)
     first, stop = alignment.index(reference[0]), alignment.index(reference[1] - 1) + 1
     calendar = Calendar(alignment.width // SECOND, first, spec.timezone)
-    baseline = fit_outcomes(outcomes, spec, calendar, (first, stop))
+    scores = OutcomeHistory(codec)
+    if spec.task == "binary" and isinstance(score, NumericHistory):
+        scores.follow(score, list(score.bins))
+    baseline = fit_outcomes(outcomes, spec, calendar, (first, stop), scores=scores)
     verdicts = _verdicts(outcomes, baseline, alignment, stop, age, int(log.at[-1]))
     known = (log.at >= reference[0]) & (log.at < reference[1]) & (labels.known_at <= reference[1] + age)
     by_class = fit_class_estimates(labels, np.flatnonzero(known)) if spec.task == "multiclass" else None
-    return OutcomeReplay(spec, alignment, age, log.at, labels, plan, history, baseline, verdicts, by_class)
+    expected: Mapping[int, OutcomeVerdicts] = {}
+    if baseline is not None:
+        ends = [alignment.start(index + 1) for index in range(stop, alignment.index(int(log.at[-1])) + 1)]
+        expected = expected_verdicts(baseline, scores, alignment, ends, alignment.start(stop) + age)
+    return OutcomeReplay(
+        spec, alignment, age, log.at, labels, plan, history, baseline, verdicts, scores, expected, by_class
+    )
 
 
 def _error_codec(log: PredictionLog, labels: Labels, reference: tuple[int, int]) -> NumericCodec | None:

@@ -15,7 +15,7 @@ from driftwatch.domain.signal import Severity, Signal
 from driftwatch.queries import format as written
 from driftwatch.queries.quality_wording import QUALITY_KINDS, quality_words
 from driftwatch.service.joint_wording import joint_words
-from driftwatch.service.outcome_wording import outcome_action, outcome_words
+from driftwatch.service.outcome_wording import impact_words, outcome_action, outcome_words
 from driftwatch.service.service_wording import service_action, service_words
 
 __all__ = ["Context", "compose", "effect_words", "sample_message"]
@@ -81,7 +81,9 @@ def effect_words(finding: Finding) -> str:
     if finding.kind == "new_values":
         words = f"values never seen before, {words}"
     times = finding.details.get("times_threshold")
-    return f"{words}, {written.effect(times)} its threshold" if isinstance(times, float) and times > 1 else words
+    if isinstance(times, float) and times > 1:
+        words = f"{words}, {written.effect(times)} its threshold"
+    return "; ".join(part for part in (words, impact_words(finding)) if part)
 
 
 def sample_message(receiver: str) -> Message:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from driftwatch.domain.instant import DAY, HOUR
 from driftwatch.domain.signal import Severity, Signal
 from driftwatch.drift.rule import Calendar
+from driftwatch.monitors.history import NumericHistory
+from driftwatch.monitors.impact import impact_of
 from driftwatch.monitors.maturity import judged_age, outcome_width
 from driftwatch.monitors.outcome import OutcomeHistory, OutcomeVerdicts, fit_outcomes
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
@@ -14,6 +16,7 @@ from driftwatch.monitors.verdict import Window
 from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.tally import LabelledRows, TallyPlan, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
+from driftwatch.profiles.numeric import profile_numeric
 
 ROWS, REFERENCE, DAYS = 400, 56, 70
 SCORES = build_codec(np.random.default_rng(0).beta(2, 3, 5000), bins=1024)
@@ -176,3 +179,37 @@ def test_the_age_is_when_nine_tenths_of_the_slowest_class_are_known() -> None:
 def test_the_buckets_of_outcomes_make_up_whole_local_windows(zone: str, bucket: str, width: int) -> None:
     spec = parse_model_spec({"model": "m", "columns": {"timestamp": "t"}, "timezone": zone, "bucket": bucket})
     assert outcome_width(spec) == width
+
+
+def scored(*, unsure: bool) -> tuple[OutcomeHistory, OutcomeHistory]:
+    """Labelled rows until the reference ends; scores of all days, after it nearer to a half or just as they were."""
+    rng, labelled, scores = np.random.default_rng(4), OutcomeHistory(SCORES), OutcomeHistory(SCORES)
+    column = NumericHistory(codec=SCORES)
+    for day in range(DAYS):
+        score = rng.beta(2, 3, ROWS)
+        if unsure and day >= REFERENCE + 3:
+            score = 0.5 + (score - 0.5) * 0.3
+        column.add(day, profile_numeric(score, SCORES))
+        if day < REFERENCE:
+            rows = LabelledRows((rng.random(ROWS) < score).tolist(), [None] * ROWS, score)
+            labelled.add(day, tally_rows(TallyPlan("binary", SCORES.edges, threshold=0.5), rows))
+    scores.follow(column, range(DAYS))
+    return labelled, scores
+
+
+@pytest.mark.parametrize("unsure", [False, True])
+def test_scores_that_let_expect_more_loss_are_found_without_a_label(*, unsure: bool) -> None:
+    labelled, scores = scored(unsure=unsure)
+    baseline = fit_outcomes(labelled, spec_of("binary"), Calendar(86_400, 0), (0, REFERENCE), scores=scores)
+    assert baseline is not None
+    assert baseline.expected is not None
+    windows = {day: Window(day * DAY, (day + 1) * DAY, (day + 1) * DAY) for day in range(REFERENCE, DAYS)}
+    found = alarms(baseline.judge_scores(scores, windows))
+    assert found.get(Signal.ESTIMATED_PERFORMANCE, [None])[0] == (REFERENCE + 3 if unsure else None)
+    impact = impact_of(baseline.expected, scores.between(DAYS - 3, DAYS))
+    assert impact is not None
+    assert impact["matters"] is unsure
+    # The reference's expectation is what was realised there: isotonic regression keeps the mean of the labels.
+    assert impact["reference"] == pytest.approx(baseline.scalars[0].centre, abs=0.002)
+    assert impact["change"] == pytest.approx(impact["estimated"] - impact["reference"], abs=1e-12)
+    assert impact_of(baseline.expected, [None]) is None
