@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from driftwatch.domain.instant import DAY, SECOND, to_iso
 from driftwatch.domain.wall_clock import bucket_numbers
 from driftwatch.drift.rule import Calendar
-from driftwatch.estimation.cbpe import estimate_binary
 from driftwatch.estimation.result import Estimate
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
+from driftwatch.monitors.expectation import Expectation
 from driftwatch.monitors.history import History, NumericHistory
 from driftwatch.monitors.impact import expected_verdicts, with_expected
 from driftwatch.monitors.maturity import judged_age
@@ -32,6 +32,7 @@ from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.tally import TallyPlan, as_class, performance_of, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.service.class_estimates import ClassEstimates, fit_class_estimates
+from driftwatch.service.error_estimates import ErrorEstimates, fit_error_estimates
 from driftwatch.service.label_log import NEVER, Labels
 from driftwatch.service.prediction_log import PredictionLog
 from driftwatch.service.report_period import report_periods
@@ -53,7 +54,7 @@ class OutcomeReplay:
         history: the drift history, which holds the histogram of every window's scores.
         baseline: what the labelled reference says, or None where too little of it is labelled.
         verdicts: by window index.
-        classes: of a model of several classes with a score for each.
+        by_row: what is estimated from rows: of several classes with a score for each, or of a regression's errors.
     """
 
     spec: ModelSpec
@@ -67,7 +68,7 @@ class OutcomeReplay:
     verdicts: Mapping[int, OutcomeVerdicts]
     scores: OutcomeHistory
     expected: Mapping[int, OutcomeVerdicts]
-    classes: ClassEstimates | None = None
+    by_row: ClassEstimates | ErrorEstimates | None = None
 
     def add_to(self, result: WindowResult) -> WindowResult:
         """A window's result with the verdicts on outcomes that became due in it."""
@@ -119,9 +120,9 @@ class OutcomeReplay:
         yield from self._estimates(low, high, shared, as_of)
 
     def _estimates(self, low: int, high: int, shared: Mapping[str, Any], as_of: int) -> Iterator[dict[str, Any]]:
-        if self.classes is not None:
+        if self.by_row is not None:
             first, stop = np.searchsorted(self.at, [low, high]).tolist()
-            yield from self._told(self.classes.estimate(self.labels, np.arange(first, stop)), shared, as_of)
+            yield from self._told(self.by_row.estimate(self.labels, np.arange(first, stop)), shared, as_of)
             return
         column = self.history.columns.get(("output", "score"))
         calibration = self.baseline.calibration if self.baseline is not None else None
@@ -131,8 +132,9 @@ class OutcomeReplay:
         counts = column.counts(index(low), index(high - 1) + 1).sum(axis=0)
         values = bin_values(column.codec)
         threshold = self.spec.decision_threshold
-        positive = len(values) if threshold is None else int(np.searchsorted(values, threshold))
-        yield from self._told(estimate_binary(counts, calibration, np.clip(values, 0.0, 1.0), positive), shared, as_of)
+        positive = None if threshold is None else int(np.searchsorted(values, threshold))
+        expectation = Expectation(calibration, np.clip(values, 0.0, 1.0), positive, 0)
+        yield from self._told(expectation.estimate(counts), shared, as_of)
 
     @staticmethod
     def _told(estimates: Mapping[str, Estimate], shared: Mapping[str, Any], as_of: int) -> Iterator[dict[str, Any]]:
@@ -184,13 +186,17 @@ def replay_outcomes(
     baseline = fit_outcomes(outcomes, spec, calendar, (first, stop), scores=scores)
     verdicts = _verdicts(outcomes, baseline, alignment, stop, age, int(log.at[-1]))
     known = (log.at >= reference[0]) & (log.at < reference[1]) & (labels.known_at <= reference[1] + age)
-    by_class = fit_class_estimates(labels, np.flatnonzero(known)) if spec.task == "multiclass" else None
+    by_row: ClassEstimates | ErrorEstimates | None = None
+    if spec.task == "multiclass":
+        by_row = fit_class_estimates(labels, np.flatnonzero(known))
+    elif spec.task == "regression":
+        by_row = fit_error_estimates(log, labels, np.flatnonzero(known))
     expected: Mapping[int, OutcomeVerdicts] = {}
     if baseline is not None:
         ends = [alignment.start(index + 1) for index in range(stop, alignment.index(int(log.at[-1])) + 1)]
         expected = expected_verdicts(baseline, scores, alignment, ends, alignment.start(stop) + age)
     return OutcomeReplay(
-        spec, alignment, age, log.at, labels, plan, history, baseline, verdicts, scores, expected, by_class
+        spec, alignment, age, log.at, labels, plan, history, baseline, verdicts, scores, expected, by_row
     )
 
 

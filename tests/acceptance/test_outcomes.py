@@ -161,6 +161,12 @@ def test_performance_is_listed_by_day_and_month_with_its_intervals(task: str) ->
     assert len(realised) > len(days)
     assert all(each["low"] < each["value"] < each["high"] and each["n"] <= ROWS for each in days)
     assert [each["mature"] for each in days[:3]] == [True] * 3
+    if task == "regression":  # labels are 0 and 1, predictions their probability: the error is as large as ever
+        expected = {
+            each["window_start"]: each["value"] for each in rows if each["metric"] == metric and each["estimated"]
+        }
+        assert len(expected) >= len(days)
+        assert all(abs(each["value"] - expected[each["window_start"]]) < 0.1 for each in days)
     if task == "binary":
         estimated = [each for each in rows if each["metric"] == metric and each["estimated"]]
         after = [
