@@ -55,8 +55,8 @@ COLD_TAU2 = {"V": 0.0144, "S": 6.25e-4, "R": 0.0076, "C": 0.0144, "M": 0.0025}
 COLD_D2 = 30.0
 """Degrees of freedom of the assumed natural variation."""
 
-D0_CAP = 150.0
-"""Largest prior degrees of freedom that moderation over columns may reach: columns that vary alike are one in this."""
+D0_CAP = 50.0
+"""Largest prior degrees of freedom that moderation over columns may reach."""
 
 U_MIN = 2.33
 """Least threshold of the tail: the z score of probability .02, two-sided."""

@@ -32,7 +32,7 @@ def squeezed(variances: NDArray[np.float64], freedom: float, cap: float) -> tupl
 def test_moderation_is_smyths() -> None:
     t = np.random.default_rng(1).gamma(3, 0.002, 12) + 1e-3
     found = moderate("V", [excess(float(one)) for one in t], np.ones(12, dtype=bool), HOURLY_DAY, None)
-    expected, d0 = squeezed(t, 28, 56)
+    expected, d0 = squeezed(t, 28, 50)
     assert found.prior is not None
     assert found.prior.weight == pytest.approx(d0)
     assert found.tau2 == pytest.approx(expected)
@@ -41,15 +41,15 @@ def test_moderation_is_smyths() -> None:
 
 def test_equal_columns_are_trusted_as_one_up_to_the_cap() -> None:
     found = moderate("V", [excess(0.01)] * 8, np.ones(8, dtype=bool), HOURLY_DAY, None)
-    assert found.d2 == pytest.approx(np.full(8, 28 + 2 * 28))
-    longer = moderate("V", [excess(0.01)] * 8, np.ones(8, dtype=bool), Reach(24, None, 2016, 24), None)
-    assert longer.d2 == pytest.approx(np.full(8, 84 + 150))
+    assert found.d2 == pytest.approx(np.full(8, 28 + 50))
+    shorter = moderate("V", [excess(0.01)] * 8, np.ones(8, dtype=bool), Reach(24, None, 336, 24), None)
+    assert shorter.d2 == pytest.approx(np.full(8, 14 + 2 * 14))
 
 
 def test_a_longer_scale_is_trusted_for_its_own_columns_agreement() -> None:
     day = moderate("V", [excess(0.01)] * 8, np.ones(8, dtype=bool), HOURLY_DAY, None)
     week = moderate("V", [excess(0.01 / 7)] * 8, np.ones(8, dtype=bool), Reach(168, 24, 672, 24), day)
-    assert week.d2 == pytest.approx(np.full(8, 4 + 150))
+    assert week.d2 == pytest.approx(np.full(8, 4 + 50))
 
 
 def test_correlated_windows_count_for_fewer() -> None:
