@@ -1,5 +1,6 @@
 """One model's labelled windows and what their reference says, kept in the worker between ticks."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from driftwatch.storage import outcome_profile
 from driftwatch.storage.outcome_profile import JUDGED, OutcomeProgress
 
 __all__ = ["OutcomeJudge"]
+
+_LOG = logging.getLogger("driftwatch.outcome")
 
 
 @dataclass
@@ -76,7 +79,10 @@ class OutcomeJudge:
             self._history.forget(index)
             window = (alignment.start(index), alignment.start(index + 1))
             for bucket in outcome_profile.read_outcome_buckets(conn, versions, JUDGED, *window):
-                self._history.add(index, decode_tally(bucket.payload))
+                try:
+                    self._history.add(index, decode_tally(bucket.payload))
+                except ValueError:
+                    _LOG.exception("the labelled rows of version %d at %d are passed over", bucket.version_id, index)
         if changed and changed[0] < alignment.index(self.reference[1]):
             self._baseline = None
         self._read_until = max((bucket.computed_at for bucket in fresh), default=self._read_until)
