@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from driftwatch.errors import DriftwatchError
 __all__ = ["free_port", "running", "wait_until_healthy"]
 
 _GRACE_SECONDS = 20.0
+_ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 def free_port(preferred: int) -> int:
@@ -37,25 +39,49 @@ def running(command: Sequence[str], *, log: Path, environment: dict[str, str]) -
 
     The child has a session of its own, so that Ctrl-C reaches it once and in order, through us.
     """
+    process = None
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 (our own modules, no shell)
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
         try:
+            with _endings_deferred():  # between the child's birth and our knowing it, nobody would end it
+                process = subprocess.Popen(  # noqa: S603 (our own modules, no shell)
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **environment},
+                    start_new_session=True,
+                )
             yield process
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                # Whatever it started itself is in its session and goes with it.
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            if process is not None:
+                _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        # Whatever it started itself is in its session and goes with it.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextlib.contextmanager
+def _endings_deferred() -> Iterator[None]:
+    """Ctrl-C and SIGTERM that come in the block are handled at its end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's affair
+        return
+    came: list[int] = []
+    kept = {each: signal.signal(each, lambda number, _frame: came.append(number)) for each in _ENDINGS}
+    try:
+        yield
+    finally:
+        for each, handler in kept.items():
+            signal.signal(each, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def wait_until_healthy(
