@@ -11,6 +11,7 @@ import pandas as pd
 
 import driftwatch
 from driftwatch.demo.flights import FEATURES
+from driftwatch.demo.landing import report_landings
 from driftwatch.errors import DriftwatchError
 
 __all__ = ["ModelServer", "Replayed", "replay"]
@@ -70,7 +71,8 @@ def replay(flights: pd.DataFrame, server: ModelServer, client: "driftwatch.Clien
         for _, hour in groupby(_requests(departures), key=_hour):
             server.post("/predict", {"flights": list(hour)})
         due = int(landings["landed_at"].searchsorted(day + pd.Timedelta(days=1)))
-        _report(landings.iloc[landed:due], client)
+        report_landings(client, landings.iloc[landed:due])
+        client.flush(10.0)  # a day of the replay is a moment: outcomes must not wait while it goes on
         yield Replayed(day, len(departures), due - landed)
         landed = due
 
@@ -84,9 +86,3 @@ def _requests(flights: pd.DataFrame) -> list[dict[str, Any]]:
     wire = wire.where(wire.notna(), None)
     wire["at"] = [moment.isoformat() for moment in flights["at"]]
     return [{str(key): value for key, value in row.items()} for row in wire.to_dict("records")]
-
-
-def _report(landings: pd.DataFrame, client: "driftwatch.Client") -> None:
-    moments = landings["landed_at"].dt.to_pydatetime()
-    for flight, late, moment in zip(landings["id"], landings["late"], moments, strict=True):
-        client.log_outcome(flight, int(late), at=moment)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 import driftwatch
 from driftwatch.demo.flights import FEATURES, REFERENCE_END, load_flights
+from driftwatch.demo.landing import report_landings
 from driftwatch.demo.model import DelayModel, train
 
 __all__ = ["MODEL", "VERSION", "create_app", "main"]
@@ -91,6 +92,7 @@ def main() -> None:
 def _log_reference(client: "driftwatch.Client", known: pd.DataFrame, late: Any, scores: Any) -> None:
     frame = known[["id", "at", *FEATURES]].assign(prediction=late.astype(int), score=scores)
     client.log_batch(frame, {"id": "id", "timestamp": "at", "prediction": "prediction", "score": "score"})
+    report_landings(client, known[known["late"].notna()])
     client.flush(60.0)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from driftwatch.domain.instant import to_iso
-from driftwatch.domain.signal import Severity
+from driftwatch.domain.signal import Severity, Signal
 from driftwatch.storage.schema import findings, incidents, monitor_runs, outcomes, predictions
 from driftwatch.storage.store import Store
 
@@ -66,7 +66,11 @@ def read_drifted(store: Store) -> list[Drifted]:
     """The columns with a finding that opened or fed an incident, largest effect first."""
     serious = [severity.value for severity in Severity if severity.rank >= Severity.WARNING.rank]
     statement = select(findings.c.column_name, findings.c.window_start, findings.c.effect).where(
-        findings.c.severity.in_(serious), findings.c.column_name.is_not(None)
+        findings.c.severity.in_(serious),
+        findings.c.column_name.is_not(None),
+        findings.c.signal.in_(
+            [Signal.DRIFT.value, Signal.PREDICTION_DRIFT.value]
+        ),  # what became of a flight is neither
     )
     with store.read() as conn:
         rows = conn.execute(statement).all()
