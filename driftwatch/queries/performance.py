@@ -153,7 +153,7 @@ def read_performance(
             reference=reader.reference(),
             judged_age=None if reader.progress is None else reader.progress.judged_age,
             arrival=reader.arrival(whole),
-            any_outcome=outcome.received_outcomes(conn, model.id, 0),
+            any_outcome=outcome.newest_outcomes(conn, model.id, within=0) is not None,
         )
 
 

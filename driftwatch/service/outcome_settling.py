@@ -6,6 +6,7 @@ at which buckets are judged.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,9 @@ _LOG = logging.getLogger("driftwatch.outcome")
 _OVERLAP = MINUTE
 """A transaction may have been dated before it could be seen: so much is looked through once more."""
 
-_REST_SECONDS = 1.0
+_REST_SECONDS = 10.0
+_REPLAY_REST_SECONDS = 1.0
+_HOUR_SECONDS = 3600.0
 _AT_ONCE = 50
 _FEWEST_ERRORS = 30
 
@@ -55,7 +58,7 @@ class OutcomeSettler:
 
     Args:
         store: whose.
-        rest_seconds: how long a model is left alone after it was settled.
+        rest_seconds: how long a live model is left alone after it was looked at; one that is replayed, a second.
         should_stop: asked between two transactions; the rest is then done the next time.
     """
 
@@ -69,26 +72,29 @@ class OutcomeSettler:
         self._store = store
         self._rest = rest_seconds
         self._should_stop = should_stop
-        self._settled: dict[int, float] = {}
+        self._looked: dict[int, float] = {}
+        self._known: dict[int, tuple[tuple[int, int], float]] = {}
 
     def settle(self, model: ModelRow) -> int:
         """Bring the buckets of one model up to date; returns how many were made anew.
 
         Nothing is done before the reference is over: the age at which outcomes are judged is learned from it.
         """
-        if time.monotonic() - self._settled.get(model.id, -self._rest) < self._rest:
+        clock = time.monotonic()
+        if clock - self._looked.get(model.id, -math.inf) < self._rest_of(model):
             return 0
-        self._settled[model.id] = time.monotonic()
+        self._looked[model.id] = clock
         with self._store.read() as conn:
-            if not outcome.received_outcomes(conn, model.id, 0):
-                return 0
+            newest = outcome.newest_outcomes(conn, model.id, within=_OVERLAP)
             now = self._store.now(conn)
-            agenda = read_agenda(conn, model, now=now)
-            if agenda is None or agenda.is_learning or agenda.spec.task == "none":
+            agenda = None if newest is None else read_agenda(conn, model, now=now)
+            if newest is None or agenda is None or agenda.is_learning or agenda.spec.task == "none":
                 return 0
             progress = outcome_profile.read_progress(conn, model.id)
             if progress is None or (progress.reference_start, progress.reference_end) != agenda.reference:
                 progress = _begin(conn, model, agenda.spec, agenda.reference)
+            elif self._is_known(model.id, newest, clock):
+                return 0
         plan = self._plan(model, agenda.spec, progress)
         if plan is None:
             return 0
@@ -102,7 +108,17 @@ class OutcomeSettler:
         counted = OutcomeProgress(now, progress.reference_start, progress.reference_end, progress.judged_age)
         with self._store.begin() as conn:
             outcome_profile.put_progress(conn, model.id, counted)
+        self._known[model.id] = newest, clock
         return len(touched)
+
+    def _rest_of(self, model: ModelRow) -> float:
+        is_replayed = (model.spec or {}).get("clock") == "replay"
+        return min(self._rest, _REPLAY_REST_SECONDS) if is_replayed else self._rest
+
+    def _is_known(self, model_id: int, newest: tuple[int, int], clock: float) -> bool:
+        """Whether no outcome has come since; once an hour predictions are looked for that came after theirs."""
+        known = self._known.get(model_id)
+        return known is not None and known[0] == newest and clock - known[1] < _HOUR_SECONDS
 
     def _plan(self, model: ModelRow, spec: ModelSpec, progress: OutcomeProgress) -> _Plan | None:
         """How its rows are tallied, or None as long as the bins that it takes are not there."""

@@ -15,7 +15,7 @@ __all__ = [
     "count_outcomes",
     "current_outcomes",
     "insert_outcomes",
-    "received_outcomes",
+    "newest_outcomes",
     "touched_buckets",
 ]
 
@@ -206,14 +206,21 @@ def touched_buckets(conn: Connection, model_id: int, since: int, until: int, *, 
     return sorted((int(version_id), int(bucket_at)) for version_id, bucket_at in conn.execute(_TOUCHED, bounds))
 
 
-def received_outcomes(conn: Connection, model_id: int, since: int) -> bool:
-    """Whether a model has any outcome, or got any since."""
-    return (
-        conn.execute(
-            select(outcomes.c.model_id).where(outcomes.c.model_id == model_id, outcomes.c.received_at >= since).limit(1)
-        ).scalar()
-        is not None
-    )
+def newest_outcomes(conn: Connection, model_id: int, *, within: int) -> tuple[int, int] | None:
+    """When a model's newest outcome was received, and how many were in the time up to then; None before the first.
+
+    The two change with every outcome that can be seen since, also one that is dated a little earlier.
+
+    Args:
+        conn: a connection.
+        model_id: the model.
+        within: how long that time is, microseconds.
+    """
+    newest = conn.execute(select(func.max(outcomes.c.received_at)).where(outcomes.c.model_id == model_id)).scalar()
+    if newest is None:
+        return None
+    near = select(func.count()).where(outcomes.c.model_id == model_id, outcomes.c.received_at > newest - within)
+    return int(newest), int(conn.execute(near).scalar_one())
 
 
 def count_outcomes(conn: Connection, model_id: int) -> int:

@@ -101,7 +101,8 @@ def test_a_corrected_outcome_counts_once_and_a_late_one_only_for_people(store: S
     load_log(store, loans().slice(0, 16 * ROWS), spec_of(reference=weeks))
     model = model_of(store)
     settler = OutcomeSettler(store, rest_seconds=0)
-    settler.settle(model)
+    assert settler.settle(model) > 0
+    assert settler.settle(model) == 0  # nothing has come since
     first_day = from_iso(START.isoformat())
 
     def tally(stage: str) -> BinaryTally:

@@ -45,11 +45,11 @@ def test_an_outcome_touches_the_bucket_of_its_prediction_however_it_is_addressed
         model_id, version_id = _predict(conn, "a", START + 10, received_at=100)
         _predict(conn, "b", START + 3 * HOUR, received_at=100, request="r")
         _predict(conn, "c", START + 5 * HOUR, received_at=100)
-        assert not outcome.received_outcomes(conn, model_id, 0)
+        assert outcome.newest_outcomes(conn, model_id, within=50) is None
         _tell(conn, model_id, name="a", received_at=200)
         _tell(conn, model_id, request="r", received_at=300)
-        assert outcome.received_outcomes(conn, model_id, 300)
-        assert not outcome.received_outcomes(conn, model_id, 301)
+        assert outcome.newest_outcomes(conn, model_id, within=100) == (300, 1)
+        assert outcome.newest_outcomes(conn, model_id, within=101) == (300, 2)
 
         def touched(since: int, until: int) -> list[tuple[int, int]]:
             return outcome.touched_buckets(conn, model_id, since, until, width=HOUR)
