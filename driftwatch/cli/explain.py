@@ -1,7 +1,6 @@
 """``driftwatch explain``: why and where a column drifts, of two files, a period or an incident."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,20 +88,18 @@ def _of_store(
     store: str | None,
 ) -> "PeriodExplanation":
     from driftwatch.cli.report import find_known_model, read_period
-    from driftwatch.config import Settings
+    from driftwatch.cli.stored import opened
     from driftwatch.errors import UserError
     from driftwatch.service.explaining import explain_incident, explain_period
-    from driftwatch.storage.store import Store
 
-    settings = dict(os.environ) if store is None else {**os.environ, "DRIFTWATCH_STORE": store}
-    with Store.open(Settings.from_environment(settings).store_url) as opened:
-        known = find_known_model(opened, model, environment)
+    with opened(store) as source:
+        known = find_known_model(source, model, environment)
         if incident is None:
             first, last = read_period(known, *period)
-            return explain_period(opened, known, first, last, columns=columns, seed=seed)
+            return explain_period(source, known, first, last, columns=columns, seed=seed)
         if period != (None, None):
             raise UserError("an incident has its own window: give --incident, or --start and --end")
-        found = explain_incident(opened, incident, columns=columns, seed=seed)
+        found = explain_incident(source, incident, columns=columns, seed=seed)
         if (found.model, found.environment) != (model, environment):
             raise UserError(f"incident {incident!r} is of the model {found.model!r} in {found.environment}")
         return found

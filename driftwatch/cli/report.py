@@ -51,23 +51,21 @@ def register(app: typer.Typer) -> None:
         store: Annotated[str | None, typer.Option("--store", help="The store; else DRIFTWATCH_STORE.")] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print both verdicts as JSON.")] = False,
     ) -> None:
-        from driftwatch.config import Settings
+        from driftwatch.cli.stored import opened
         from driftwatch.errors import UserError
         from driftwatch.service.evidently_run import INTERPRETER_VARIABLE
         from driftwatch.service.second_opinion import second_opinion
-        from driftwatch.storage.store import Store
 
         if evidently == psi:
             raise UserError("say which report: driftwatch report MODEL --evidently, or --psi")
-        settings = dict(os.environ) if store is None else {**os.environ, "DRIFTWATCH_STORE": store}
-        with Store.open(Settings.from_environment(settings).store_url) as opened:
-            known = find_known_model(opened, model, environment)
+        with opened(store) as source:
+            known = find_known_model(source, model, environment)
             first, last = read_period(known, start, end)
             if psi:
-                _policy(opened, known, first, last, as_json=as_json)
+                _policy(source, known, first, last, as_json=as_json)
                 return
             python = python or os.environ.get(INTERPRETER_VARIABLE)
-            opinion = second_opinion(opened, known, first, last, python=python)
+            opinion = second_opinion(source, known, first, last, python=python)
         files = _write(opinion, output)
         if as_json:
             print(json.dumps({**opinion.to_dict(), "files": files}, ensure_ascii=False, allow_nan=False, indent=1))

@@ -1,7 +1,6 @@
 """``driftwatch skew``: features computed again offline against what was served, row by row."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,21 +43,16 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
     ) -> None:
         from driftwatch.cli.report import find_known_model, read_period
-        from driftwatch.config import Settings
+        from driftwatch.cli.stored import find, opened
         from driftwatch.service.row_reading import read_rows
         from driftwatch.service.row_skew import compare_with_served
         from driftwatch.service.second_opinion import personal_columns
-        from driftwatch.storage import registration
-        from driftwatch.storage.store import Store
 
-        settings = dict(os.environ) if store is None else {**os.environ, "DRIFTWATCH_STORE": store}
-        with Store.open(Settings.from_environment(settings).store_url) as opened:
-            known = find_known_model(opened, model, environment)
-            with opened.read() as conn:
-                row = registration.find_model(conn, environment, model)
-                masked = personal_columns(conn, known)
-            assert row is not None  # noqa: S101 - it was found above
-            served = read_rows(opened, row, *read_period(known, start, end), limit=_MOST_ROWS)
+        with opened(store) as source:
+            known = find_known_model(source, model, environment)
+            with source.read() as conn:
+                row, masked = find(conn, environment, model), personal_columns(conn, known)
+            served = read_rows(source, row, *read_period(known, start, end), limit=_MOST_ROWS)
         found = compare_with_served(file, served, id_column=id_column, relative=relative, absolute=absolute)
         if as_json:
             print(json.dumps(found.to_dict(masked=masked), ensure_ascii=False, allow_nan=False, indent=1))

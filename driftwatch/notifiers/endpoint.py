@@ -2,13 +2,15 @@
 
 import ipaddress
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from driftwatch.errors import DeliveryError
-from driftwatch.notifiers.secret import Reference, is_loopback, parse_reference, split_url
+from driftwatch.monitors import reading
+from driftwatch.notifiers.secret import Reference, is_loopback, parse_reference, reject_unknown_keys, split_url
 
-__all__ = ["Endpoint"]
+__all__ = ["Endpoint", "parse_webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,17 @@ class Endpoint:
                 retryable=False,
             )
         return url
+
+
+def parse_webhook(options: Mapping[str, Any], *, whose: str) -> tuple[Endpoint, float]:
+    """The keys of a receiver that is one webhook, ``webhook_url`` and ``timeout_seconds``.
+
+    Raises:
+        SpecError: an unknown key, or an address that is in clear or impossible.
+    """
+    reject_unknown_keys(options, ("webhook_url", "timeout_seconds"))
+    timeout = reading.read_number(options.get("timeout_seconds", 10), "timeout_seconds", low=1, high=60)
+    return Endpoint.parse(options.get("webhook_url"), "webhook_url", whose=whose), timeout
 
 
 def _addresses(host: str) -> list[str]:

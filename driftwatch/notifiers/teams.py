@@ -7,9 +7,7 @@ from typing import Any, Self
 
 from driftwatch.domain.notification import Evidence, Message, Receipt
 from driftwatch.domain.signal import Severity
-from driftwatch.monitors import reading
-from driftwatch.notifiers.endpoint import Endpoint
-from driftwatch.notifiers.secret import reject_unknown_keys
+from driftwatch.notifiers.endpoint import Endpoint, parse_webhook
 from driftwatch.notifiers.sparkline import sparkline
 from driftwatch.notifiers.webhook import post_json
 
@@ -39,10 +37,7 @@ class TeamsNotifier:
         Raises:
             SpecError: an unknown key, or an address in clear.
         """
-        reject_unknown_keys(options, ("webhook_url", "timeout_seconds"))
-        timeout = reading.read_number(options.get("timeout_seconds", 10), "timeout_seconds", low=1, high=60)
-        webhook = Endpoint.parse(options.get("webhook_url"), "webhook_url", whose="the workflow in Teams")
-        return cls(webhook, timeout)
+        return cls(*parse_webhook(options, whose="the workflow in Teams"))
 
     def send(self, message: Message) -> Receipt:
         """POST the card.
