@@ -143,7 +143,6 @@ class ModelSpec:
         """Declared keys that are kept, and that the service of this release does not act on."""
         declared = {
             "protected": self.protected,
-            "costs": self.costs,
             "columns.decision": self.columns.decision,
             "columns.query_id": self.columns.query_id,
         }

@@ -32,11 +32,6 @@ class LatencyProfile:
     n_invalid: int
     total_seconds: float
 
-    @property
-    def mean_seconds(self) -> float | None:
-        """Mean latency, for display."""
-        return self.total_seconds / self.n if self.n else None
-
     def quantile(self, q: float) -> float | None:
         """The `q` quantile (0 to 1) in seconds, within 0.8%; None without rows."""
         if not 0 <= q <= 1:

@@ -42,11 +42,6 @@ class SlotTable:
             sizes = np.where(few, rows, sizes)
         return cls(narrowed(merged), sizes.astype(np.float64), float(rows))
 
-    @property
-    def proportions(self) -> Floats:
-        """float64[P, C], q_i."""
-        return np.asarray(self.counts / np.maximum(self.sizes, 1.0)[:, None], dtype=np.float64)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:

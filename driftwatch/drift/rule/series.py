@@ -1,7 +1,7 @@
 """One column's buckets as the rule takes them in."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,24 +45,6 @@ class Series:
     def length(self) -> int:
         """Buckets, T."""
         return len(self.missing)
-
-    def extended(
-        self, buckets: NDArray[np.int64] | Sequence[Mapping[str, int]], missing: NDArray[np.int64]
-    ) -> "Series":
-        """The series with later buckets appended: fine counts int64[t, B], or the level counts of each bucket."""
-        if isinstance(self.cells, NumericCells):
-            fine = np.asarray(buckets, dtype=np.int64)
-            counts, novel = self.cells.coarse(fine), self.cells.novel(fine)
-        else:
-            levels: Sequence[Mapping[str, int]] = buckets  # type: ignore[assignment]
-            counts, novel = self.cells.coarse(levels), self.cells.novel(levels)
-        return replace(
-            self,
-            counts=np.concatenate((self.counts, counts)),
-            present=np.concatenate((self.present, counts.sum(axis=1))),
-            missing=np.concatenate((self.missing, np.asarray(missing, dtype=np.int64))),
-            novel=np.concatenate((self.novel, novel)),
-        )
 
 
 class SeriesSource:

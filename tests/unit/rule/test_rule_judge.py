@@ -220,19 +220,6 @@ def test_one_bucket_is_judged_as_among_all(seed: int, start: int, length: int) -
                 assert one == other, field.name
 
 
-def test_extending_a_series_is_building_it_longer() -> None:
-    days = normal_days()
-    whole = numeric(days)
-    edges = reference_edges(np.concatenate(days[:REFERENCE]))
-    counts = np.array([np.bincount(np.searchsorted(edges, one), minlength=len(edges) + 1) for one in days])
-    zeros = np.zeros(DAYS, dtype=np.int64)
-    first = numeric_series("x", edges, counts[:40], zeros[:40], n_reference=REFERENCE, calendar=DAILY)
-    longer = first.extended(counts[40:], zeros[40:])
-    assert np.array_equal(longer.counts, whole.counts)
-    assert np.array_equal(longer.novel, whole.novel)
-    assert np.array_equal(longer.present, whole.present)
-
-
 @pytest.mark.parametrize(
     ("calendar", "buckets", "period", "overlap"),
     [
