@@ -26,6 +26,7 @@ __all__ = [
     "chip",
     "evidence",
     "measures",
+    "no_model",
     "page_head",
     "panel",
     "plain",
@@ -200,6 +201,13 @@ def state(sign: str, title: str, sentence: str, *, height: int = 190) -> None:
         f'<div class="dw-state" style="min-height:{int(height)}px" role="status"><span class="s">{html.escape(sign)}'
         f'</span><b>{html.escape(title)}</b><span class="t">{html.escape(sentence)}</span></div>'
     )
+
+
+def no_model(title: str) -> None:
+    """What a page of one model shows as long as no model has logged anything."""
+    st.title(title, anchor=False)
+    with st.container(border=True):
+        state("○", "No model yet", "Log a first prediction; the Fleet page shows how.")
 
 
 def _colour(name: str) -> _Colour:

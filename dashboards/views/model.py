@@ -15,6 +15,7 @@ from dashboards.component import (
     card,
     chip,
     evidence,
+    no_model,
     page_head,
     panel,
     plain,
@@ -40,9 +41,7 @@ def page() -> None:
         st.page_link(FLEET, label="Fleet", icon=":material/chevron_left:")
         fleet = read(read_fleet)
         if not fleet.models:
-            st.title("Model", anchor=False)
-            with st.container(border=True):
-                state("○", "No model yet", "Log a first prediction; the Fleet page shows how.")
+            no_model("Model")
             return
         _one_model(fleet)
 

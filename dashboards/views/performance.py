@@ -12,6 +12,7 @@ from dashboards.component import (
     card,
     chip,
     evidence,
+    no_model,
     page_head,
     panel,
     plain,
@@ -40,9 +41,7 @@ def page() -> None:
         back, head = st.container(), st.container()
         fleet = read(read_fleet)
         if not fleet.models:
-            st.title("Performance", anchor=False)
-            with st.container(border=True):
-                state("○", "No model yet", "Log a first prediction; the Fleet page shows how.")
+            no_model("Performance")
             return
         models = [(each.model.name, each.model.environment) for each in fleet.models]
         keys = [model_key(*each) for each in models]

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboards.address import FEATURE, MODEL, choose_one, choose_span, identity, model_key
 from dashboards.charts.checks import draw_checks
-from dashboards.component import Happening, card, chip, evidence, page_head, panel, plain, state, timeline
+from dashboards.component import Happening, card, chip, evidence, no_model, page_head, panel, plain, state, timeline
 from dashboards.reading import answered, read
 from dashboards.table import Field, chips, right, table, words
 from driftwatch.queries import format as fmt
@@ -25,9 +25,7 @@ def page() -> None:
         back, head = st.container(), st.container()
         fleet = read(read_fleet)
         if not fleet.models:
-            st.title("Data quality", anchor=False)
-            with st.container(border=True):
-                state("○", "No model yet", "Log a first prediction; the Fleet page shows how.")
+            no_model("Data quality")
             return
         models = [(each.model.name, each.model.environment) for each in fleet.models]
         keys = [model_key(*each) for each in models]
