@@ -13,7 +13,7 @@ from driftwatch.storage import registration
 from driftwatch.storage.store import Store
 
 START = datetime(2013, 1, 7, tzinfo=UTC)
-REFERENCE, DAYS, ROWS = 28, 38, 120
+REFERENCE, DAYS, ROWS = 28, 38, 160
 TURN = REFERENCE + 4
 
 

@@ -1,17 +1,17 @@
 """Outcomes through the service: late, corrected, by request; judged at one age, and the same as a replay finds."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from acceptance.labelled_world import DAYS, REFERENCE, ROWS, START, TURN, loans, spec_of
 from sklearn.metrics import roc_auc_score
 
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.instant import DAY, from_iso
 from driftwatch.domain.signal import Severity, Signal
-from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.performance.binary import BinaryTally
 from driftwatch.performance.tally import decode_tally
 from driftwatch.service.backtest import backtest
@@ -24,38 +24,6 @@ from driftwatch.storage.outcome_profile import JUDGED, LATEST
 from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.store import Store
 from driftwatch.wire import OutcomeFrame, encode_outcomes
-
-START = datetime(2013, 1, 7, tzinfo=UTC)
-REFERENCE, DAYS, ROWS = 28, 38, 160
-TURN = REFERENCE + 4
-
-
-def spec_of(**changes: Any) -> ModelSpec:
-    columns = {
-        "timestamp": "ts", "id": "id", "score": "score", "prediction": "said", "label": "y", "label_timestamp": "known",
-    }  # fmt: skip
-    end = START + timedelta(days=REFERENCE)
-    reference = {"start": START.isoformat(), "end": end.isoformat()}
-    document = {
-        "model": "loans", "version": "1", "task": "binary", "columns": columns, "reference": reference, "bucket": "1d",
-        "clock": "replay", "decision_threshold": 0.5, "features": {"numeric": ["x"]},
-    }  # fmt: skip
-    return parse_model_spec(document | changes)
-
-
-def loans() -> pa.Table:
-    """Scores that are right until the turn, then a quarter low; positives known after a day, negatives after two."""
-    rng = np.random.default_rng(5)
-    n = DAYS * ROWS
-    day = np.repeat(np.arange(DAYS), ROWS)
-    score = rng.beta(2, 3, n)
-    truth = rng.random(n) < np.clip(score + np.where(day >= TURN, 0.25, 0.0), 0, 1)
-    at = [START + timedelta(days=int(d), seconds=int(s)) for d, s in zip(day, rng.integers(0, 86_400, n), strict=True)]
-    known = [each + timedelta(days=1 if y else 2) for each, y in zip(at, truth.tolist(), strict=True)]
-    return pa.table({
-        "ts": at, "id": [f"loan-{i}" for i in range(n)], "x": rng.normal(size=n), "score": score,
-        "said": (score >= 0.5).astype(int), "y": truth.astype(int), "known": known,
-    })  # fmt: skip
 
 
 def model_of(store: Store) -> ModelRow:

@@ -130,7 +130,7 @@ def test_the_command_and_the_api_say_the_same(url: str, capsys: pytest.CaptureFi
     assert sum(not row["estimated"] for row in days) == 7
     assert run(["performance", "loans", "--store", url, *options]) == 0
     said = capsys.readouterr().out
-    assert "840 of 1,200 predictions have an outcome" in said
+    assert "1,120 of 1,600 predictions have an outcome" in said
     assert "realised" in said
     assert run(["performance", "nobody", "--store", url]) == 2
 
