@@ -22,6 +22,7 @@ class SampledEnvelope(NamedTuple):
     day: int
     batch_id: str
     position: int
+    key: bytes
     id: str
     score: float | None
     prediction: Scalar
@@ -124,8 +125,9 @@ def _made(version_id: int, start: int, end: int) -> tuple[ColumnElement[bool], .
 def _envelope(row: Row[Any]) -> SampledEnvelope:
     at, day, batch_id, position, key, name, score, number, words, latency, error = tuple(row)
     return SampledEnvelope(
-        at, day, batch_id, position, name or spell_key(bytes(key)), score, join(number, words), latency, error
-    )
+        at, day, batch_id, position, bytes(key), name or spell_key(bytes(key)), score, join(number, words), latency,
+        error,
+    )  # fmt: skip
 
 
 def list_positions(conn: Connection, version_id: int, day: int, batch_ids: Sequence[str]) -> dict[str, list[int]]:
