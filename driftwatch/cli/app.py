@@ -19,6 +19,7 @@ _COMMANDS: tuple[str, ...] = (
     "explain",
     "stream",
     "performance",
+    "rollout",
     "skew",
     "report",
     "apply",

@@ -1,0 +1,1 @@
+"""Whether a new version takes over: from comparisons to promote, hold or roll back."""
