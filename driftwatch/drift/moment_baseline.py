@@ -160,11 +160,8 @@ class MomentBaseline:
         self, series: MomentSeries, part: slice, slots: Ints, table: _Table, ends: Ints, scale: int
     ) -> MomentWindows:
         n = series.n[part].astype(np.float64)
-        by_slot = np.zeros((len(n), len(table.sizes)))
-        by_slot[np.arange(len(n)), slots] = 1.0
         places = ends - part.start
-        rows = _trailing(by_slot * n[:, None], places, scale)
-        squared = _trailing(by_slot * (n**2)[:, None], places, scale)
+        rows, squared = (_trailing_by_slot(of, slots, len(table.sizes), places, scale) for of in (n, n**2))
         taken = _trailing(series.sums[part, : series.width], places, scale) * self.units
         squares = squared @ (1.0 / np.maximum(table.sizes, 1.0))
         return self._windows(ends, taken, rows @ table.means, rows.sum(axis=1), squares, table.total, scale)
@@ -209,6 +206,17 @@ def _trailing(values: NDArray[np.float64] | Ints, places: Ints, scale: int) -> N
     np.cumsum(values, axis=0, out=running[1:])
     stops, starts = np.where(complete, places + 1, 0), np.where(complete, places + 1 - scale, 0)
     return np.asarray(running[stops] - running[starts], dtype=np.float64)
+
+
+def _trailing_by_slot(values: Floats, slots: Ints, slot_count: int, places: Ints, scale: int) -> Floats:
+    """As :func:`_trailing` of float64[T], the sums of each slot by itself: float64[N, P]."""
+    if len(places) == 1:
+        inside = slice(int(places[0]) + 1 - scale, int(places[0]) + 1)
+        known = inside if inside.start >= 0 else slice(0)
+        return np.asarray(np.bincount(slots[known], values[known], slot_count)[None], dtype=np.float64)
+    by_slot = np.zeros((len(values), slot_count))
+    by_slot[np.arange(len(values)), slots] = values
+    return _trailing(by_slot, places, scale)
 
 
 def _joined(parts: Sequence[MomentWindows]) -> MomentWindows:

@@ -124,6 +124,11 @@ class MomentRule:
     uncalibrated: bool
     components: tuple[str, ...] = COMPONENTS
 
+    @property
+    def longest(self) -> int:
+        """Buckets of the longest window: no sums before it are looked at."""
+        return self.scales[-1]
+
     def judge(self, series: MomentSeries, ends: Ints, *, threshold: float) -> list[MomentJudgement]:
         """Judge the buckets at positions `ends`, ascending, all of them after the reference."""
         judgements: list[MomentJudgement] = []

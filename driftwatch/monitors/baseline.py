@@ -175,7 +175,7 @@ class DriftBaseline:
         """
         end = max(self.stop, history.alignment.index(start))
         own = (
-            GroupTrail(history, group.rule, group.keys, self.identifiers, self.first, end)
+            GroupTrail.of(history, group.rule, group.keys, self.identifiers, self.first, end)
             for group in self.groups
             if not group.short
         )
@@ -327,7 +327,7 @@ class DriftBaseline:
         first, stop = min(windows), max(windows) + 1
         before = first - len(short.reach.sample)  # the axis is the thinned reference, and then what is judged
         for group in (group for group in self.groups if group.short):
-            trail = GroupTrail(short, group.rule.resumed(first), group.keys, self.identifiers, before, first)
+            trail = GroupTrail.of(short, group.rule.resumed(first), group.keys, self.identifiers, before, first)
             for index, key, judgement in trail.judge(first, stop, budget=self._own_budget(group)):
                 if index in judgements:
                     judgements[index].append((key, group.signal, judgement))

@@ -146,9 +146,14 @@ class CategoricalHistory(ColumnHistory):
 
     def add(self, index: int, profile: CategoricalProfile) -> None:
         """Add one bucket."""
-        self._list(index, profile)
+        self._list(index, {**profile.counts, UNLISTED: profile.other})
         only = next(iter(profile.counts)) if len(profile.counts) == 1 and not profile.other else None
         self._count(index, profile, profile.missing, only)
+
+    def add_rows(self, index: int, rows: Mapping[str, int]) -> None:
+        """Add rows by value, none of which are missing."""
+        self._list(index, rows)
+        self.rows[index] = self.rows.get(index, 0) + sum(rows.values())
 
     def forget(self, index: int) -> None:
         """Take one window out again."""
@@ -172,7 +177,7 @@ class CategoricalHistory(ColumnHistory):
 
     def lend(self, index: int, profile: CategoricalProfile) -> None:
         """Put back the distribution of a bucket that was dropped."""
-        self._list(index, profile)
+        self._list(index, {**profile.counts, UNLISTED: profile.other})
 
     def levels(self, index: int) -> dict[str, int]:
         """Rows by value of one window; empty where it has none."""
@@ -206,9 +211,9 @@ class CategoricalHistory(ColumnHistory):
         """Rows by value, for windows by index."""
         return [self.levels(index) for index in indexes]
 
-    def _list(self, index: int, profile: CategoricalProfile) -> None:
+    def _list(self, index: int, rows: Mapping[str, int]) -> None:
         window = self.levels(index)
-        for value, count in (*profile.counts.items(), (UNLISTED, profile.other)):
+        for value, count in rows.items():
             if count:
                 window[value] = window.get(value, 0) + count
         self.listed[index] = self._coded(window)

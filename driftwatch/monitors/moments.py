@@ -1,12 +1,12 @@
 """The history of several numbers at once: sums of moments by window."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftwatch.drift.moment_baseline import MomentSeries
+from driftwatch.monitors.window_counts import WindowCounts
 from driftwatch.profiles.moments import MomentsProfile, sums_of
 
 __all__ = ["MomentsHistory"]
@@ -41,12 +41,18 @@ class MomentsHistory:
         self.n.pop(index, None)
         self.sums.pop(index, None)
 
-    def series(self, indexes: Sequence[int], rows: Mapping[int, int]) -> MomentSeries:
-        """The windows of these indexes; `rows` are all rows of the model by window."""
-        sums = np.zeros((len(indexes), sums_of(self.dimensions)), dtype=np.int64)
-        for place, index in enumerate(indexes):
-            known = self.sums.get(index)
-            if known is not None:
-                sums[place] = known
-        n, whole = (np.array([of.get(index, 0) for index in indexes], dtype=np.int64) for of in (self.n, rows))
-        return MomentSeries(self.dimensions, n, sums, whole)
+    def series(self, first: int, stop: int, rows: WindowCounts, *, since: int | None = None) -> MomentSeries:
+        """The windows from index `first` to `stop`, which is not included.
+
+        Args:
+            first: where the axis begins.
+            stop: where it ends.
+            rows: all rows of the model by window.
+            since: index of the first window that will be looked at; zeros stand for those before it.
+        """
+        n = np.zeros(stop - first, dtype=np.int64)
+        sums = np.zeros((stop - first, sums_of(self.dimensions)), dtype=np.int64)
+        for index in range(first if since is None else max(first, since), stop):
+            if index in self.sums:
+                n[index - first], sums[index - first] = self.n[index], self.sums[index]
+        return MomentSeries(self.dimensions, n, sums, rows.at(range(first, stop)))

@@ -98,7 +98,8 @@ class MultivariateBaseline:
             return found
         ends = np.array(sorted(windows), dtype=np.int64) - self.first
         for one in self.fitted:
-            series = history.moments[one.key].series(range(self.first, max(windows) + 1), history.rows)
+            since = min(windows) + 1 - one.rule.longest
+            series = history.moments[one.key].series(self.first, max(windows) + 1, history.rows, since=since)
             group = Signal.PREDICTION_DRIFT if one.key == NUMERIC_TOGETHER else Signal.DRIFT
             for judgement in one.rule.judge(series, ends, threshold=thresholds[group]):
                 index = self.first + judgement.bucket
@@ -163,7 +164,7 @@ def fit_multivariate(
     for key in sorted(history.moments):
         if key != NUMERIC_TOGETHER and declared and key not in declared:
             continue
-        series = history.moments[key].series(range(first, stop), history.rows)
+        series = history.moments[key].series(first, stop, history.rows)
         rule = fit_moments(series, calendar, stop - first)
         if rule is not None:
             frame = history.frames.get(key)

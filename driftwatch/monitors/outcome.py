@@ -19,7 +19,7 @@ from driftwatch.drift.rule import Calendar, FittedRule, categorical_series, fit
 from driftwatch.estimation.calibration import CalibrationMap
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
-from driftwatch.monitors.history import NumericHistory
+from driftwatch.monitors.history import CategoricalHistory, NumericHistory
 from driftwatch.monitors.multivariate import times_threshold_of
 from driftwatch.monitors.outcome_cells import (
     CellValues,
@@ -34,7 +34,9 @@ from driftwatch.monitors.outcome_cells import (
     score_cells,
 )
 from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.trailing import GroupTrail, HistorySource
 from driftwatch.monitors.verdict import Window, finding_of, summary_of
+from driftwatch.monitors.window_counts import WindowCounts
 from driftwatch.performance.tally import Tally
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.moments import sums_of_values
@@ -69,11 +71,13 @@ class OutcomeHistory:
         score_codec: bins of the score, or None.
         error_codec: bins of a regression's error, or None.
         windows: by window index.
+        outcomes: the rows by outcome, where outcomes are classes.
     """
 
     score_codec: NumericCodec | None = None
     error_codec: NumericCodec | None = None
     windows: dict[int, LabelledCells] = field(default_factory=dict)
+    outcomes: CategoricalHistory = field(default_factory=CategoricalHistory)
 
     def add(self, index: int, tally: Tally) -> None:
         """Add a bucket to its window, in the bins of the score's codec: those that calibration and judging know.
@@ -83,10 +87,12 @@ class OutcomeHistory:
         """
         cells, known = cells_of(in_score_bins(tally, self.score_codec)), self.windows.get(index)
         self.windows[index] = cells if known is None else known.add(cells)
+        self.outcomes.add_rows(index, cells.levels or {})
 
     def forget(self, index: int) -> None:
         """Take one window out again."""
         self.windows.pop(index, None)
+        self.outcomes.forget(index)
 
     def follow(self, column: NumericHistory, indexes: Iterable[int]) -> None:
         """Hold the scores of some windows, whether they are labelled or not: a history of its own."""
@@ -127,6 +133,7 @@ class OutcomeScalar:
     Attributes:
         signal: what it speaks for.
         of: the number of each cell.
+        sums: int64[C, 6], what a row of each cell adds to the sums of its standardised number.
         centre: its mean in the reference.
         scale: its standard deviation there.
         only_higher: whether only more of it is worse.
@@ -135,14 +142,29 @@ class OutcomeScalar:
 
     signal: Signal
     of: CellValues
+    sums: NDArray[np.int64]
     centre: float
     scale: float
     only_higher: bool
     rule: MomentRule
+    _known: dict[int, tuple[LabelledCells, NDArray[np.int64], int]] = field(default_factory=dict)
 
-    def series(self, windows: Sequence[LabelledCells | None]) -> MomentSeries:
-        """Its sums, window by window."""
-        return _series(windows, self.of, self.centre, self.scale)
+    def series(self, history: OutcomeHistory, first: int, start: int, stop: int) -> MomentSeries:
+        """Its sums by window from index `first` to `stop`, with what it takes to judge those from `start` on.
+
+        They are taken once of every window, and kept for as long as the window stays as it is.
+        """
+        sums = np.zeros((stop - first, self.sums.shape[1]), dtype=np.int64)
+        n = np.zeros(stop - first, dtype=np.int64)
+        for index in range(max(first, start - self.rule.volume.reach), stop):
+            cells = history.windows.get(index)
+            if cells is None:
+                continue
+            known = self._known.get(index)
+            if known is None or known[0] is not cells:
+                known = self._known[index] = (cells, *_sums_of_window(cells, self.of, self.sums))
+            _, sums[index - first], n[index - first] = known
+        return MomentSeries(1, n, sums, n)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,19 +191,33 @@ class OutcomeBaseline:
     levels: FittedRule | None
     expected: OutcomeScalar | None = None
 
-    def judge(self, history: OutcomeHistory, windows: Mapping[int, Window]) -> dict[int, OutcomeVerdicts]:
+    def trail(self, history: OutcomeHistory, start: int) -> GroupTrail | None:
+        """Where the outcomes stand before the window of index `start`; None where they are no classes.
+
+        Whoever judges again and again keeps it.
+        """
+        if self.levels is None:
+            return None
+        source = HistorySource(self._outcome, history.outcomes, WindowCounts(), self.levels, self.first)
+        return GroupTrail(self.levels, {("outcome", self._outcome): source}, self.first, max(self.stop, start))
+
+    def judge(
+        self, history: OutcomeHistory, windows: Mapping[int, Window], *, trail: GroupTrail | None = None
+    ) -> dict[int, OutcomeVerdicts]:
         """The verdicts on windows by index, all of them after the reference.
 
         Args:
             history: the reference and everything up to the last window.
             windows: by index.
+            trail: of this history, from :meth:`trail`; made afresh if left out.
         """
         found: dict[int, list[tuple[str, dict[str, Any], Finding | None]]] = {index: [] for index in windows}
         if windows:
             for scalar in self.scalars:
                 self._judge_scalar(scalar, history, windows, found)
-            if self.levels is not None:
-                self._judge_levels(self.levels, history, windows, found)
+            trail = trail or self.trail(history, min(windows))
+            if trail is not None:
+                self._judge_levels(trail, windows, found)
         return _told(found)
 
     def judge_scores(self, scores: OutcomeHistory, windows: Mapping[int, Window]) -> dict[int, OutcomeVerdicts]:
@@ -197,6 +233,10 @@ class OutcomeBaseline:
         return _told(found)
 
     @property
+    def _outcome(self) -> str:
+        return self.spec.columns.label or OUTCOME
+
+    @property
     def _series_count(self) -> int:
         return len(self.scalars) + (self.levels is not None) + (self.expected is not None)
 
@@ -207,7 +247,7 @@ class OutcomeBaseline:
         windows: Mapping[int, Window],
         found: dict[int, list[tuple[str, dict[str, Any], Finding | None]]],
     ) -> None:
-        series = scalar.series(history.between(self.first, max(windows) + 1))
+        series = scalar.series(history, self.first, min(windows), max(windows) + 1)
         ends = np.array(sorted(windows), dtype=np.int64) - self.first
         budget = OUTCOME_SHARE * self.spec.false_alarms_per_month
         threshold = budget / (scalar.rule.ladder.calendar.per_month * self._series_count)
@@ -263,22 +303,14 @@ class OutcomeBaseline:
 
     def _judge_levels(
         self,
-        rule: FittedRule,
-        history: OutcomeHistory,
+        trail: GroupTrail,
         windows: Mapping[int, Window],
         found: dict[int, list[tuple[str, dict[str, Any], Finding | None]]],
     ) -> None:
-        stop = max(windows) + 1
-        levels = _levels(history.between(self.first, stop))
-        name = self.spec.columns.label or OUTCOME
-        n_reference = self.stop - self.first
-        series = categorical_series(
-            name, levels, np.zeros(len(levels), dtype=np.int64), n_reference=n_reference, calendar=rule.calendar
-        )
-        start = min(windows) - self.first
+        name = self._outcome
+        bounds = (min(windows), max(windows) + 1)
         budget = OUTCOME_SHARE * self.spec.false_alarms_per_month
-        for judgement in rule.judge([series], start, stop - self.first, budget=budget, n_series=self._series_count):
-            index = self.first + judgement.bucket
+        for index, _, judgement in trail.judge(*bounds, budget=budget, n_series=self._series_count):
             if index in windows:
                 finding = finding_of(judgement, windows[index], Signal.OUTCOME_DRIFT, self.spec, column=name)
                 found[index].append((name, summary_of(judgement, Signal.OUTCOME_DRIFT, "categorical"), finding))
@@ -372,27 +404,30 @@ def _fit_scalar(
     for cells in windows:
         if cells is not None and _fits(cells, of):
             total[cells.places] += cells.counts
-    n = int(total.sum())
-    if n < _LEAST_LABELLED:
+    labelled = int(total.sum())
+    if labelled < _LEAST_LABELLED:
         return None
-    centre = float(total @ of.values) / n
-    scale = float(np.sqrt(total @ (of.values - centre) ** 2 / n))
+    centre = float(total @ of.values) / labelled
+    scale = float(np.sqrt(total @ (of.values - centre) ** 2 / labelled))
     if scale <= 0:
         return None
-    rule = fit_moments(_series(windows, of, centre, scale), calendar, len(windows), components=("means",))
-    if rule is None:
-        return None
-    return OutcomeScalar(signal, of, centre, scale, signal is not Signal.CONCEPT_DRIFT, rule)
-
-
-def _series(windows: Sequence[LabelledCells | None], of: CellValues, centre: float, scale: float) -> MomentSeries:
     by_cell = sums_of_values((of.values - centre) / scale)
     sums = np.zeros((len(windows), by_cell.shape[1]), dtype=np.int64)
     n = np.zeros(len(windows), dtype=np.int64)
     for place, cells in enumerate(windows):
-        if cells is not None and _fits(cells, of):
-            sums[place], n[place] = cells.counts @ by_cell[cells.places], cells.counts.sum()
-    return MomentSeries(1, n, sums, n)
+        if cells is not None:
+            sums[place], n[place] = _sums_of_window(cells, of, by_cell)
+    rule = fit_moments(MomentSeries(1, n, sums, n), calendar, len(windows), components=("means",))
+    if rule is None:
+        return None
+    return OutcomeScalar(signal, of, by_cell, centre, scale, signal is not Signal.CONCEPT_DRIFT, rule)
+
+
+def _sums_of_window(cells: LabelledCells, of: CellValues, by_cell: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """int64[6] and the rows that they are of; none where the cells are others."""
+    if not _fits(cells, of):
+        return np.zeros(by_cell.shape[1], dtype=np.int64), 0
+    return cells.counts @ by_cell[cells.places], int(cells.counts.sum())
 
 
 def _fits(cells: LabelledCells, of: CellValues) -> bool:

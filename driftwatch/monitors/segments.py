@@ -95,8 +95,8 @@ class SegmentsBaseline:
     def trails(self, history: History, end: int) -> tuple[GroupTrail, ...]:
         """Where the groups of each segment stand before the window of index `end`, in the order of :meth:`judge`."""
         return tuple(
-            GroupTrail(history.segments.by_name[each.name], group.rule, group.keys, each.identifiers, self.first, end)
-            for each in self.fitted
+            GroupTrail.of(part, group.rule, group.keys, each.identifiers, self.first, end)
+            for each, part in ((each, history.segments.by_name[each.name]) for each in self.fitted)
             for group in each.groups
         )
 

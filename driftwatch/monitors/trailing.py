@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from driftwatch.drift.rule import CategoryCells, ColumnSource, FittedRule, Judgement, NumericCells, Trail
 from driftwatch.monitors.history import UNLISTED, CategoricalHistory, ColumnKey, History, NumericHistory
+from driftwatch.monitors.window_counts import WindowCounts
 
 __all__ = ["GroupTrail", "HistorySource"]
 
@@ -16,10 +17,30 @@ _NEW, _UNLISTED = -1, -2  # in place of a cell
 class HistorySource:
     """One column of a history, in the cells of its reference."""
 
-    def __init__(self, history: History, key: ColumnKey, rule: FittedRule, first: int, *, identifier: bool) -> None:
-        self._history = history
-        self._key = key
-        self._fitted = rule.model.columns[key[1]]
+    def __init__(
+        self,
+        name: str,
+        column: NumericHistory | CategoricalHistory,
+        rows: WindowCounts,
+        rule: FittedRule,
+        first: int,
+        *,
+        identifier: bool = False,
+    ) -> None:
+        """A column by the name that it was fitted under.
+
+        Args:
+            name: of it.
+            column: its windows.
+            rows: of the model, by window index.
+            rule: the fitted rule.
+            first: index of the reference's first window.
+            identifier: only gaps of it are judged.
+        """
+        self._name = name
+        self._column = column
+        self._model_rows = rows
+        self._fitted = rule.model.columns[name]
         self._first = first
         self._identifier = identifier
         self._renumbered = 0
@@ -31,8 +52,7 @@ class HistorySource:
         Raises:
             LookupError: the history has dropped one of them.
         """
-        history, fitted = self._history, self._fitted
-        column = history.columns[self._key]
+        column, fitted = self._column, self._fitted
         places = positions + self._first
         indexes = places.tolist()
         result = np.zeros((len(indexes), fitted.n_cells + 2), dtype=np.int64)
@@ -47,9 +67,9 @@ class HistorySource:
             new = cells == _NEW
             np.add.at(result[:, -1], places_of[new], counts[new])
         carried, missing = column.rows.at(places), column.missing.at(places)
-        result[:, -2] = missing if carried.all() else np.where(carried == 0, history.rows.at(places), missing)
+        result[:, -2] = missing if carried.all() else np.where(carried == 0, self._model_rows.at(places), missing)
         if (result[:, :-2].sum(axis=1) != carried - missing).any():
-            raise LookupError(f"{self._key[1]}: windows are asked for whose distributions were dropped")
+            raise LookupError(f"{self._name}: windows are asked for whose distributions were dropped")
         known = positions < len(fitted.novel)
         result[known, -1] = fitted.novel[positions[known]]
         return result
@@ -71,8 +91,8 @@ class HistorySource:
     def rows(self, stop: int) -> NDArray[np.int64]:
         """int64[stop], all rows of every window."""
         indexes = range(self._first, self._first + stop)
-        carried = self._history.columns[self._key].rows.at(indexes)
-        return np.where(carried == 0, self._history.rows.at(indexes), carried)
+        carried = self._column.rows.at(indexes)
+        return carried if carried.all() else np.where(carried == 0, self._model_rows.at(indexes), carried)
 
 
 class GroupTrail:
@@ -82,29 +102,45 @@ class GroupTrail:
         rule: the group's.
     """
 
-    def __init__(
-        self,
+    def __init__(self, rule: FittedRule, sources: Mapping[ColumnKey, ColumnSource], first: int, end: int) -> None:
+        """Sum the windows from index `first` to `end`, which is not included."""
+        self.rule = rule
+        self._first = first
+        self._keys: Mapping[str, ColumnKey] = {key[1]: key for key in sources}
+        self._sources = {key[1]: source for key, source in sources.items()}
+        self._trail = Trail(rule.model, self._sources, end - first)
+
+    @classmethod
+    def of(
+        cls,
         history: History,
         rule: FittedRule,
         keys: Sequence[ColumnKey],
         identifiers: frozenset[ColumnKey],
         first: int,
         end: int,
-    ) -> None:
-        """Sum the windows from index `first` to `end`, which is not included."""
-        self.rule = rule
-        self._first = first
-        self._keys: Mapping[str, ColumnKey] = {key[1]: key for key in keys}
-        self._sources: dict[str, ColumnSource] = {
-            key[1]: HistorySource(history, key, rule, first, identifier=key in identifiers) for key in keys
+    ) -> "GroupTrail":
+        """Some columns of a history, with the windows from index `first` to `end`, which is not included."""
+        sources = {
+            key: HistorySource(key[1], history.columns[key], history.rows, rule, first, identifier=key in identifiers)
+            for key in keys
         }
-        self._trail = Trail(rule.model, self._sources, end - first)
+        return cls(rule, sources, first, end)
 
-    def judge(self, start: int, stop: int, *, budget: float) -> Iterator[tuple[int, ColumnKey, Judgement]]:
-        """The judgements of windows by index, from `start` to `stop`, which is not included."""
+    def judge(
+        self, start: int, stop: int, *, budget: float, n_series: int | None = None
+    ) -> Iterator[tuple[int, ColumnKey, Judgement]]:
+        """The judgements of windows by index, from `start` to `stop`, which is not included.
+
+        Args:
+            start: index of the first.
+            stop: one past the last.
+            budget: false alarms allowed in 30 days over `n_series` series.
+            n_series: how many series share the budget; those of the group, if left out.
+        """
         start, stop = start - self._first, stop - self._first
         trail = self._trail if start >= self._trail.end else self._trail.back_at(self._sources, start)
-        found = self.rule.follow(trail, self._sources, start, stop, budget=budget, n_series=len(self._keys))
+        found = self.rule.follow(trail, self._sources, start, stop, budget=budget, n_series=n_series or len(self._keys))
         for judgement in found:
             yield self._first + judgement.bucket, self._keys[judgement.column], judgement
 

@@ -303,7 +303,9 @@ def _sums(placed: NDArray[np.float64]) -> NDArray[np.int64]:
 def sums_of_values(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """What a row at each value of one dimension adds to the sums, int64[n, 6] for float64[n] within ±:data:`LIMIT`."""
     placed = np.rint(np.clip(values, -LIMIT, LIMIT) / UNIT)
-    return np.stack([_sums(place.reshape(1, 1)) for place in placed])
+    squares = np.rint(placed * placed * (UNIT**2 / RADIUS_UNIT))
+    third, fourth = squares * placed, squares * squares
+    return np.stack((placed, placed * placed, third, fourth, third, fourth), axis=1).astype(np.int64)
 
 
 def _mix(scaled: NDArray[np.float64], projection: NDArray[np.float64]) -> NDArray[np.float64]:

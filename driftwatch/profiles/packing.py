@@ -26,6 +26,8 @@ def pack_counts(counts: NDArray[np.int64]) -> list[Any]:
 def unpack_counts(packed: list[Any]) -> NDArray[np.int64]:
     """Read what :func:`pack_counts` wrote."""
     number, width, payload = packed
+    if width == 1:
+        return np.frombuffer(payload, dtype=np.uint8).astype(np.int64)
     planes = np.zeros((number, 8), dtype=np.uint8)
     planes[:, :width] = np.frombuffer(payload, dtype=np.uint8).reshape(width, number).T
     return planes.reshape(-1).view("<i8").astype(np.int64)

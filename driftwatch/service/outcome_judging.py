@@ -14,6 +14,7 @@ from driftwatch.monitors.history import History, NumericHistory
 from driftwatch.monitors.impact import expected_verdicts, with_expected
 from driftwatch.monitors.outcome import OutcomeBaseline, OutcomeHistory, due_outcomes, fit_outcomes, with_outcomes
 from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.trailing import GroupTrail
 from driftwatch.monitors.verdict import Window
 from driftwatch.performance.tally import decode_tally
 from driftwatch.service.binning import ERROR_CODEC, read_binnings
@@ -42,6 +43,7 @@ class OutcomeJudge:
     _scores: OutcomeHistory = field(default_factory=OutcomeHistory)
     _progress: OutcomeProgress | None = None
     _baseline: OutcomeBaseline | None = None
+    _trail: GroupTrail | None = None
     _read_until: int = -1
 
     @property
@@ -68,7 +70,7 @@ class OutcomeJudge:
         if self._progress is None or self._progress.judged_age != progress.judged_age:
             codecs = read_binnings(conn, self.model_id).codecs
             self._history = OutcomeHistory(codecs.get("score"), codecs.get(ERROR_CODEC))
-            self._baseline, self._read_until = None, -1
+            self._baseline, self._trail, self._read_until = None, None, -1
         self._progress = progress
         bounds = (self.reference[0], until)
         versions = list(version_ids)
@@ -85,6 +87,8 @@ class OutcomeJudge:
                     _LOG.exception("the labelled rows of version %d at %d are passed over", bucket.version_id, index)
         if changed and changed[0] < alignment.index(self.reference[1]):
             self._baseline = None
+        if self._trail is not None and not self._trail.revise(changed):
+            self._trail = None
         self._read_until = max((bucket.computed_at for bucket in fresh), default=self._read_until)
 
     def judge(self, results: Sequence[WindowResult]) -> list[WindowResult]:
@@ -98,6 +102,7 @@ class OutcomeJudge:
             calendar = Calendar(alignment.width // SECOND, first, self.spec.timezone)
             bounds = (first, stop)
             self._baseline = fit_outcomes(self._history, self.spec, calendar, bounds, scores=self._scores)
+            self._trail = None
         if self._baseline is None:
             return list(results)
         due = {result.window_start: due_outcomes(alignment, result.window_start, result.window_end, age)
@@ -107,7 +112,9 @@ class OutcomeJudge:
             index: Window(alignment.start(index), alignment.start(index + 1), alignment.start(index + 1) + age)
             for index in wanted
         }
-        verdicts = self._baseline.judge(self._history, windows)
+        if self._trail is None and wanted:
+            self._trail = self._baseline.trail(self._history, wanted[0])
+        verdicts = self._baseline.judge(self._history, windows, trail=self._trail)
         told = [
             with_outcomes(result, [verdicts[index] for index in due[result.window_start] if index in verdicts])
             for result in results

@@ -175,7 +175,7 @@ class Stack:
                 inside = positions >= end - length
                 if inside.any():
                     self._sums.add(place, slots[inside], cells[inside], 1)
-            self._remember(positions, cells)
+            self._remember(positions[-REMEMBERED:], cells[-REMEMBERED:])
 
     def advance(self, sources: Mapping[str, ColumnSource], ends: Ints) -> Snapshots:
         """Carry the sums on over the buckets that follow, and keep them as they were at each."""
@@ -304,8 +304,9 @@ class Stack:
     def _remember(self, positions: Ints, cells: Ints) -> None:
         for position, of in zip(positions.tolist(), cells, strict=True):
             self._remembered[position] = narrowed(of)
-        for old in sorted(self._remembered)[: max(0, len(self._remembered) - REMEMBERED)]:
-            del self._remembered[old]
+        if len(self._remembered) > REMEMBERED:
+            for old in sorted(self._remembered)[:-REMEMBERED]:
+                del self._remembered[old]
 
 
 def _less_own(sums: NDArray[Any], n_scales: int, own: NDArray[np.intp]) -> NDArray[Any]:

@@ -35,6 +35,11 @@ class VolumeGate:
         usual = [_usual(rows, ladder, scale) for scale in scales]
         return cls(ladder, tuple(scales), np.array(usual))
 
+    @property
+    def reach(self) -> int:
+        """Buckets before the end of a window of which the rows are looked at."""
+        return self.scales[-1] + _RECENT_DAYS * self.ladder.calendar.per_day
+
     def low(self, rows: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
         """bool[S, N], windows with less than a fifth of their usual rows.
 
@@ -46,7 +51,8 @@ class VolumeGate:
             ends: int64[N], last bucket of the windows; those that begin before the axis are not low.
         """
         running = np.concatenate(([0], np.cumsum(rows)))
-        slots = self.ladder.slots(0, len(rows))[ends]
+        first = int(ends.min())
+        slots = self.ladder.slots(first, int(ends.max()) + 1)[ends - first]
         result = np.zeros((len(self.scales), len(ends)), dtype=np.bool_)
         for place, scale in enumerate(self.scales):
             complete = ends + 1 >= scale

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = ["narrowed"]
 
-_WIDTHS = (np.uint8, np.uint16, np.uint32)
+_WIDTHS = ((np.uint8, 1 << 8), (np.uint16, 1 << 16), (np.uint32, 1 << 32))
 
 
 def narrowed(counts: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
@@ -17,4 +17,7 @@ def narrowed(counts: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
     dtype('uint16')
     """
     largest = int(counts.max(initial=0))
-    return counts.astype(next((width for width in _WIDTHS if largest <= np.iinfo(width).max), np.int64))
+    for width, limit in _WIDTHS:
+        if largest < limit:
+            return counts.astype(width)
+    return counts.astype(np.int64)

@@ -160,6 +160,24 @@ def test_one_window_alone_is_told_as_among_all() -> None:
         assert alone.z == pytest.approx(among[place].z, rel=1e-9)
 
 
+def test_nothing_before_the_longest_window_is_looked_at() -> None:
+    series, end = series_of(hours(6, 11), 4), 6 * WEEK - 1
+    rule = fit_moments(series, Calendar(3600, 0), 4 * WEEK)
+    assert rule is not None
+    since = end + 1 - rule.longest
+    n, sums = series.n.copy(), series.sums.copy()
+    n[:since], sums[:since] = 0, 0
+    told = [
+        rule.judge(each, np.array([end]), threshold=0.1 / 720)
+        for each in (series, MomentSeries(4, n, sums, series.rows))
+    ]
+    assert told[0] == told[1]
+    at_all = rule.windows(series, end, rule.longest).n[0]
+    assert rule.windows(MomentSeries(4, n, sums, series.rows), end, rule.longest).n[0] == at_all
+    n[since] = 0
+    assert rule.windows(MomentSeries(4, n, sums, series.rows), end, rule.longest).n[0] < at_all
+
+
 def test_a_reference_too_short_to_calibrate_says_so_and_tells_gross_faults_alone() -> None:
     series = series_of(hours(1, 8, broken=60, season=0.0), 4)
     rule = fit_moments(series, Calendar(3600, 0), 40)

@@ -197,6 +197,31 @@ def scored(*, unsure: bool) -> tuple[OutcomeHistory, OutcomeHistory]:
     return labelled, scores
 
 
+def test_one_window_at_a_time_with_what_is_kept_is_told_as_from_nothing() -> None:
+    history = binary(easier=0.1)
+    baseline = fit_outcomes(history, spec_of("binary"), Calendar(86_400, 0), (0, REFERENCE))
+    assert baseline is not None
+    lean, tallies = OutcomeHistory(SCORES), dict(history.windows)
+    levels = {day: history.outcomes.levels(day) for day in tallies}
+    lean.windows |= {day: tallies[day] for day in range(REFERENCE)}
+    for day in range(REFERENCE):
+        lean.outcomes.add_rows(day, levels[day])
+    trail = baseline.trail(lean, REFERENCE)
+    assert trail is not None
+    for day in range(REFERENCE, DAYS):
+        window = {day: Window(day * DAY, (day + 1) * DAY, (day + 1) * DAY)}
+        lean.windows[day] = tallies[day - 1]  # the day comes late, as the day before was,
+        lean.outcomes.add_rows(day, levels[day - 1])
+        baseline.judge(lean, window, trail=trail)
+        lean.forget(day)  # and is put right
+        lean.windows[day] = tallies[day]
+        lean.outcomes.add_rows(day, levels[day])
+        assert trail.revise([day])
+        fresh = fit_outcomes(history, spec_of("binary"), Calendar(86_400, 0), (0, REFERENCE))
+        assert fresh is not None
+        assert baseline.judge(lean, window, trail=trail) == fresh.judge(history, window)
+
+
 @pytest.mark.parametrize("unsure", [False, True])
 def test_scores_that_let_expect_more_loss_are_found_without_a_label(*, unsure: bool) -> None:
     labelled, scores = scored(unsure=unsure)

@@ -24,6 +24,7 @@ from driftwatch.profiles.moments import (
     profile_moments,
     propose_frame,
     sums_of,
+    sums_of_values,
 )
 from driftwatch.profiles.plan import ProfilePlan
 from driftwatch.profiles.rows import Rows
@@ -105,6 +106,13 @@ def test_above_fifty_columns_a_projection_that_the_names_alone_decide_keeps_leng
     assert lengths == pytest.approx(expected, rel=0.05)
     renamed = MomentsFrame((*frame.names[:-1], "other"), frame.centre, frame.scale)
     assert not np.array_equal(renamed.projection, frame.projection)
+
+
+def test_a_row_at_each_value_adds_what_the_profile_of_that_row_has() -> None:
+    values = np.array([0.0, -0.37, 1 / 3, 2.5, -7.99, 8.0, -123.0, 1e300])
+    frame = MomentsFrame(("x",), np.zeros(1), np.ones(1))
+    alone = [profile_moments(frame, value.reshape(1, 1)).sums for value in values]
+    np.testing.assert_array_equal(sums_of_values(values), alone)
 
 
 def test_profiles_of_two_frames_cannot_be_added() -> None:
