@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from driftwatch.domain.instant import DAY, HOUR, SECOND, to_datetime
 
-__all__ = ["WallClock", "bucket_numbers", "start_of_bucket", "wall_clock"]
+__all__ = ["WallClock", "bucket_number", "bucket_numbers", "start_of_bucket", "wall_clock"]
 
 Ints = NDArray[np.int64]
 
@@ -91,6 +91,11 @@ def bucket_numbers(at: Ints, width: int, zone: str = "UTC") -> Ints:
     if _is_uniform(width, zone):
         return at // width
     return wall_clock(zone).furthest(at) // width
+
+
+def bucket_number(at: int, width: int, zone: str = "UTC") -> int:
+    """:func:`bucket_numbers` of one instant."""
+    return at // width if _is_uniform(width, zone) else int(bucket_numbers(np.array([at]), width, zone)[0])
 
 
 def start_of_bucket(number: int, width: int, zone: str = "UTC") -> int:

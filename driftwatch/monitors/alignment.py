@@ -8,10 +8,8 @@ hours where the clock is moved, and noon is in the same part of it all year.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from driftwatch.domain.instant import DAY, HOUR
-from driftwatch.domain.wall_clock import bucket_numbers, start_of_bucket
+from driftwatch.domain.wall_clock import bucket_number, start_of_bucket
 from driftwatch.monitors.spec import ModelSpec
 
 __all__ = ["Alignment"]
@@ -43,7 +41,7 @@ class Alignment:
 
     def index(self, at: int) -> int:
         """The index of the window that holds `at`."""
-        return int(bucket_numbers(np.array([at]), self.width, self.zone)[0]) + _MONDAY // self.width
+        return bucket_number(at, self.width, self.zone) + _MONDAY // self.width
 
     def start(self, index: int) -> int:
         """The start of a window, microseconds UTC; its end is the start of the next.

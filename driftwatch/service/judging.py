@@ -69,6 +69,7 @@ class ModelJudge:
     spec: ModelSpec
     reference: tuple[int, int]
     versions: dict[int, int] = field(default_factory=dict)
+    _days: dict[int, int] = field(default_factory=dict)
     _history: History | None = None
     _baseline: DriftBaseline | None = None
     _trails: tuple[GroupTrail, ...] | None = None
@@ -91,14 +92,15 @@ class ModelJudge:
         if history is None or self._codecs_grew(conn, history):
             history = self._start_over(conn)
         version_ids = [version.id for version in registration.list_versions(conn, self.model.id)]
-        changed = self._changed(conn, history, version_ids, until)
+        changed, days = self._changed(conn, history, version_ids, until)
         whole = sorted({history.alignment.index(history.windows.start(index)) for index in changed})
         if changed and self._kept_from is not None and self._is_late(history, changed):
             history = self._start_over(conn)  # what it takes to fit again was dropped
-            changed = self._changed(conn, history, version_ids, until)
+            changed, days = self._changed(conn, history, version_ids, until)
             whole = sorted({history.alignment.index(history.windows.start(index)) for index in changed})
         for first, stop in _spans(whole):
             self._replace(conn, history, version_ids, first, stop)
+        self._days = days
         if self._outcomes is None:
             self._outcomes = OutcomeJudge(self.model.id, self.spec, self.reference)
         self._outcomes.follow(history, whole)
@@ -152,15 +154,26 @@ class ModelJudge:
         )
         self._baseline, self._trails, self._kept_from = None, None, None
         self.versions.clear()
+        self._days.clear()
         return self._history
 
-    def _changed(self, conn: Connection, history: History, version_ids: Sequence[int], until: int) -> list[int]:
-        """Windows that have other rows in the store than in the history, ascending."""
+    def _changed(
+        self, conn: Connection, history: History, version_ids: Sequence[int], until: int
+    ) -> tuple[list[int], dict[int, int]]:
+        """Windows that have other rows in the store than in the history, ascending; and how many deltas by UTC day."""
+        days = profile.count_days(conn, version_ids, self.reference[0], until)
+        last = (until - 1) // DAY  # of this day more or fewer hours may have been counted the last time
+        axis, looked_at = history.windows, set[int]()
+        for day in (day for day, count in days.items() if day == last or self._days.get(day) != count):
+            bounds = max(day * DAY, self.reference[0]), min((day + 1) * DAY, until) - 1
+            looked_at |= set(range(axis.index(bounds[0]), axis.index(bounds[1]) + 1))
         fresh: dict[int, int] = {}
-        for bucket in profile.count_buckets(conn, version_ids, self.reference[0], until):
-            index = history.windows.index(bucket.bucket_at)
-            fresh[index] = fresh.get(index, 0) + bucket.data_version
-        return sorted(index for index, count in fresh.items() if self.versions.get(index) != count)
+        for first, stop in _spans(sorted(looked_at)):
+            start, end = max(axis.start(first), self.reference[0]), min(axis.start(stop), until)
+            for bucket in profile.count_buckets(conn, version_ids, start, end):
+                index = axis.index(bucket.bucket_at)
+                fresh[index] = fresh.get(index, 0) + bucket.data_version
+        return sorted(index for index, count in fresh.items() if self.versions.get(index) != count), days
 
     def _is_late(self, history: History, changed: Sequence[int]) -> bool:
         """Whether a window has changed of which the trails cannot be put right."""

@@ -102,8 +102,8 @@ def settle_estimates(store: Store, model: ModelRow) -> int:
             for row in monitor.list_monitors(conn, model.id, kind=THRESHOLD)
             if row.enabled and _stale(row, conn, model.id)
         ]
-        period = _period(conn, model.id)
-        if not rows or period is None:
+        period = _period(conn, model.id) if rows else None
+        if period is None:
             return 0
         spec = spec_of(model)
         found = {

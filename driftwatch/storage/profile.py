@@ -8,8 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Column, CompoundSelect, Connection, delete, func, literal, select, text, union_all
+from sqlalchemy import (
+    Column,
+    CompoundSelect,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+    union_all,
+)
 
+from driftwatch.domain.instant import DAY
 from driftwatch.storage import batch
 from driftwatch.storage.schema import model_versions, profile_deltas, profiles
 from driftwatch.storage.upsert import insert
@@ -19,6 +32,7 @@ __all__ = [
     "BucketRow",
     "Unfolded",
     "count_buckets",
+    "count_days",
     "first_bucket",
     "fold",
     "insert_delta",
@@ -184,8 +198,7 @@ def _lock_bucket(conn: Connection, version_id: int, bucket_at: int) -> None:
 
 def read_buckets(conn: Connection, version_id: int, start: int, end: int) -> list[BucketRow]:
     """Every bucket that starts in [start, end) and has rows, in order; one statement, so one snapshot."""
-    both = _both([version_id], start, end, profiles.c.payload, profile_deltas.c.payload).subquery()
-    rows = conn.execute(select(both).order_by(both.c.bucket_at, both.c.batch_id)).all()
+    rows = conn.execute(_READ, {"versions": [version_id], "start": start, "end": end}).all()
     found: dict[int, BucketRow] = {}
     for bucket_at, n, n_errors, data_version, received_at, _, payload in rows:
         known = found.get(bucket_at)
@@ -207,22 +220,22 @@ def count_buckets(conn: Connection, version_ids: Sequence[int], start: int, end:
     """Rows and errors of every bucket that starts in [start, end), summed over versions, without reading profiles."""
     if not version_ids:
         return []
-    both = _both(version_ids, start, end).subquery()
-    rows = conn.execute(
-        select(
-            both.c.bucket_at,
-            func.sum(both.c.n),
-            func.sum(both.c.n_errors),
-            func.sum(both.c.folded),
-            func.max(both.c.received_at),
-        )
-        .group_by(both.c.bucket_at)
-        .order_by(both.c.bucket_at)
-    )
-    return [BucketCount(*(int(value) for value in row)) for row in rows]
+    rows = conn.execute(_COUNT, {"versions": version_ids, "start": start, "end": end})
+    return [BucketCount(*map(int, row)) for row in rows]
 
 
-def _both(version_ids: Sequence[int], start: int, end: int, *payloads: Column[Any]) -> CompoundSelect[Any]:
+def count_days(conn: Connection, version_ids: Sequence[int], start: int, end: int) -> dict[int, int]:
+    """How many deltas are in the buckets that start in [start, end), by UTC day since 1970, summed over versions.
+
+    While no bucket is deleted, a day with the same number has the same rows: deltas are only ever added.
+    """
+    if not version_ids:
+        return {}
+    rows = conn.execute(_COUNT_DAYS, {"versions": version_ids, "start": start, "end": end})
+    return {int(day): int(deltas) for day, deltas in rows}
+
+
+def _both(*payloads: Column[Any]) -> CompoundSelect[Any]:
     """Folded profiles and waiting deltas in one relation; the folded have no batch id, so they sort first."""
     folded = select(
         profiles.c.bucket_at,
@@ -233,11 +246,11 @@ def _both(version_ids: Sequence[int], start: int, end: int, *payloads: Column[An
         literal("").label("batch_id"),
         *payloads[:1],
     ).where(
-        profiles.c.version_id.in_(version_ids),
+        profiles.c.version_id.in_(bindparam("versions", expanding=True)),
         profiles.c.segment == "",
         profiles.c.column_name == "",
-        profiles.c.bucket_at >= start,
-        profiles.c.bucket_at < end,
+        profiles.c.bucket_at >= bindparam("start"),
+        profiles.c.bucket_at < bindparam("end"),
     )
     waiting = select(
         profile_deltas.c.bucket_at,
@@ -248,11 +261,30 @@ def _both(version_ids: Sequence[int], start: int, end: int, *payloads: Column[An
         profile_deltas.c.batch_id,
         *payloads[1:],
     ).where(
-        profile_deltas.c.version_id.in_(version_ids),
-        profile_deltas.c.bucket_at >= start,
-        profile_deltas.c.bucket_at < end,
+        profile_deltas.c.version_id.in_(bindparam("versions", expanding=True)),
+        profile_deltas.c.bucket_at >= bindparam("start"),
+        profile_deltas.c.bucket_at < bindparam("end"),
     )
     return union_all(folded, waiting)
+
+
+# Statements that run with every judged window are built once: building one costs more than running it.
+_PROFILES = _both(profiles.c.payload, profile_deltas.c.payload).subquery()
+_READ = select(_PROFILES).order_by(_PROFILES.c.bucket_at, _PROFILES.c.batch_id)
+_NUMBERS = _both().subquery()
+_COUNT = (
+    select(
+        _NUMBERS.c.bucket_at,
+        func.sum(_NUMBERS.c.n),
+        func.sum(_NUMBERS.c.n_errors),
+        func.sum(_NUMBERS.c.folded),
+        func.max(_NUMBERS.c.received_at),
+    )
+    .group_by(_NUMBERS.c.bucket_at)
+    .order_by(_NUMBERS.c.bucket_at)
+)
+_DAY = (_NUMBERS.c.bucket_at // literal_column(str(DAY))).label("day")
+_COUNT_DAYS = select(_DAY, func.sum(_NUMBERS.c.folded)).group_by(_DAY)
 
 
 def watermark(conn: Connection, model_id: int) -> int | None:

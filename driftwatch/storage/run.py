@@ -10,7 +10,7 @@ from typing import Any
 
 import ormsgpack
 import zstandard
-from sqlalchemy import Connection, and_, exists, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, exists, func, or_, select, update
 
 from driftwatch.domain.instant import SECOND
 from driftwatch.storage.schema import monitor_runs, monitors
@@ -158,6 +158,16 @@ def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> Ru
         now: the database's clock (`Store.now`).
         lease_seconds: how long the claim lasts unless extended.
     """
+    found = conn.execute(_HEAD, {"now": now}).scalar()
+    if found is None:
+        return None
+    (taken,) = _take(conn, [found], owner, now=now, lease_seconds=lease_seconds)
+    return taken
+
+
+def _head() -> Select[int]:
+    """The run that is handed out next at the time `now`."""
+    now: BindParameter[int] = bindparam("now")
     unfinished = monitor_runs.c.state.in_(["due", "running"])
     open_to_all = or_(
         and_(monitor_runs.c.state == "due", monitor_runs.c.due_at <= now),
@@ -177,7 +187,7 @@ def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> Ru
         earlier.c.state.in_(["due", "running"]),
         earlier.c.id < monitor_runs.c.id,
     )
-    found = conn.execute(
+    return (
         select(monitor_runs.c.id)
         .join(
             heads,
@@ -187,11 +197,10 @@ def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> Ru
         .order_by(monitor_runs.c.window_end, monitor_runs.c.id)
         .limit(1)
         .with_for_update(of=monitor_runs, skip_locked=True)
-    ).scalar()
-    if found is None:
-        return None
-    (taken,) = _take(conn, [found], owner, now=now, lease_seconds=lease_seconds)
-    return taken
+    )
+
+
+_HEAD = _head()  # built once: that takes longer than to run it
 
 
 def claim_span(conn: Connection, owner: str, *, now: int, lease_seconds: float, limit: int) -> list[RunRow]:
@@ -219,7 +228,7 @@ def claim_span(conn: Connection, owner: str, *, now: int, lease_seconds: float, 
         if (row.due_at > now) if row.state == "due" else (row.lease_until >= now):
             break
         taken.append(row.id)
-    rows = _take(conn, taken, owner, now=now, lease_seconds=lease_seconds)
+    rows = _take(conn, taken, owner, now=now, lease_seconds=lease_seconds) if taken else []
     return [head, *sorted(rows, key=lambda run: (run.window_end, run.id))]
 
 

@@ -99,6 +99,20 @@ def test_a_judge_that_was_kept_says_what_a_new_one_says_whatever_rows_come_late(
             assert again == verdict(store, fresh(store, model[0]), hour - 2)
 
 
+def test_rows_that_come_late_are_seen_from_an_hour_before_the_last_one_that_was_judged(store: Store) -> None:
+    with store.begin() as conn:
+        model = register(conn, "m")
+        for hour in range(REFERENCE + 6):
+            send(conn, model, hour)
+    kept = fresh(store, model[0])
+    verdict(store, kept, REFERENCE + 5)
+    with store.begin() as conn:
+        send(conn, model, REFERENCE + 4, rows=400, batch_id="late")  # as many batches until then as were counted before
+    found = verdict(store, kept, REFERENCE + 4)
+    assert found.rows == 450
+    assert found == verdict(store, fresh(store, model[0]), REFERENCE + 4)
+
+
 @pytest.mark.slow
 def test_models_that_were_let_go_are_judged_all_the_same(store: Store) -> None:
     with store.begin() as conn:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Connection
 
-from driftwatch.domain.instant import HOUR, from_iso
+from driftwatch.domain.instant import DAY, HOUR, from_iso
 from driftwatch.storage import batch, profile, registration
 from driftwatch.storage.store import Store
 
@@ -70,6 +70,11 @@ def test_buckets_are_read_by_their_start_in_order(store: Store) -> None:
             (START + 2 * HOUR, 11, 1, 2),
         ]
         assert profile.count_buckets(conn, [], START, START + HOUR) == []
+        day = START // DAY
+        _add(conn, version_id, "b4", 1, (day + 1) * DAY)
+        assert profile.count_days(conn, [version_id, other_id], START, START + 2 * DAY) == {day: 6, day + 1: 1}
+        assert profile.count_days(conn, [version_id], START + HOUR, START + 2 * HOUR) == {day: 1}
+        assert profile.count_days(conn, [], START, START + HOUR) == {}
         assert profile.read_buckets(conn, version_id, START - HOUR, START) == []
 
 
