@@ -47,6 +47,7 @@ class Message:
         reference: what it was compared with.
         next_action: what the reader should do now.
         link: the page that shows it.
+        thread: what the receiver called the first message of the thread that it has, or "" if it has none.
     """
 
     dedup_key: str
@@ -61,6 +62,7 @@ class Message:
     reference: str = ""
     next_action: str = ""
     link: str = ""
+    thread: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-safe form that :meth:`from_dict` reads back."""

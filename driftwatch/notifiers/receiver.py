@@ -13,6 +13,7 @@ from driftwatch.notifiers.email import EmailNotifier
 from driftwatch.notifiers.heartbeat import HEARTBEAT, HeartbeatNotifier
 from driftwatch.notifiers.pagerduty import PagerDutyNotifier
 from driftwatch.notifiers.slack import SlackNotifier
+from driftwatch.notifiers.slack_bot import SlackBotNotifier
 from driftwatch.notifiers.standard_webhook import WebhookNotifier
 from driftwatch.notifiers.teams import TeamsNotifier
 
@@ -22,6 +23,7 @@ NOTIFIERS: Registry[Callable[[Mapping[str, Any]], Notifier]] = Registry("notifie
 """By type, what reads a receiver's own keys and answers with its notifier (a `SpecError` names a wrong key)."""
 
 NOTIFIERS.add("slack", SlackNotifier.parse)
+NOTIFIERS.add("slack_bot", SlackBotNotifier.parse)
 NOTIFIERS.add("email", EmailNotifier.parse)
 NOTIFIERS.add("pagerduty", PagerDutyNotifier.parse)
 NOTIFIERS.add("teams", TeamsNotifier.parse)

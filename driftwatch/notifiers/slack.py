@@ -11,7 +11,7 @@ from driftwatch.notifiers.endpoint import Endpoint, parse_webhook
 from driftwatch.notifiers.sparkline import sparkline
 from driftwatch.notifiers.webhook import post_json
 
-__all__ = ["SlackNotifier", "slack_body"]
+__all__ = ["SlackNotifier", "slack_body", "slack_content"]
 
 _LONGEST_HEADER = 150
 _SHOWN = 5
@@ -50,12 +50,17 @@ class SlackNotifier:
 
 
 def slack_body(message: Message) -> bytes:
-    """The JSON of an incoming webhook: blocks, and a text for lock screens and readers without blocks."""
+    """The JSON of an incoming webhook."""
+    return json.dumps({**slack_content(message), "unfurl_links": False}, ensure_ascii=False).encode()
+
+
+def slack_content(message: Message) -> dict[str, Any]:
+    """Blocks, and a text for lock screens and readers without blocks."""
     sign = _sign(message)
-    blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": _cut(f"{sign} {message.title}", _LONGEST_HEADER)}},
-        _section(_escape(_cut(message.summary, 800))),
-    ]
+    header = {"type": "plain_text", "text": _cut(f"{sign} {message.title}", _LONGEST_HEADER)}
+    blocks: list[dict[str, Any]] = [{"type": "header", "text": header}]
+    if message.summary:
+        blocks.append(_section(_fit(message.summary, 800)))
     lines = [_line(evidence) for evidence in message.evidence[:_SHOWN]]
     more = message.n_more + max(0, len(message.evidence) - _SHOWN)
     if more:
@@ -63,13 +68,12 @@ def slack_body(message: Message) -> bytes:
     if lines:
         blocks.append(_section("\n".join(lines)))
     if message.next_action:
-        blocks.append(_section(f"*Next:* {_escape(_cut(message.next_action, 600))}"))
+        blocks.append(_section(f"*Next:* {_fit(message.next_action, 600)}"))
     if message.link:
         blocks.append(_section(f"<{_escape(message.link)}|Open the incident>"))
     facts = [fact for fact in (message.window, message.reference, message.dedup_key) if fact]
-    blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": _escape(_cut(" · ".join(facts), 600))}]})
-    body = {"text": _escape(_cut(f"{sign} {message.title}", 300)), "blocks": blocks, "unfurl_links": False}
-    return json.dumps(body, ensure_ascii=False).encode()
+    blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": _fit(" · ".join(facts), 600)}]})
+    return {"text": _fit(f"{sign} {message.title}", 300), "blocks": blocks}
 
 
 def _sign(message: Message) -> str:
@@ -79,9 +83,9 @@ def _sign(message: Message) -> str:
 
 
 def _line(evidence: Evidence) -> str:
-    parts = [f"*{_escape(_cut(evidence.column, 60))}*", _escape(_cut(evidence.effect, 120))]
+    parts = [f"*{_fit(evidence.column, 60)}*", _fit(evidence.effect, 120)]
     if evidence.change:
-        parts.append(_escape(_cut(evidence.change, 120)))
+        parts.append(_fit(evidence.change, 120))
     count = f"n {evidence.n:,}"
     if evidence.n_reference is not None:
         count += f", reference {evidence.n_reference:,}"
@@ -98,6 +102,15 @@ def _section(text: str) -> dict[str, Any]:
 def _escape(text: str) -> str:
     """Slack reads &, < and > as its own; in a name they must not make a link or wake a channel."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _fit(text: str, longest: int) -> str:
+    """The text, escaped, in at most so many characters; no escape is cut in two."""
+    escaped = _escape(text)
+    if len(escaped) <= longest:
+        return escaped
+    kept, mark, rest = escaped[: longest - 1].rpartition("&")
+    return f"{kept}…" if mark and ";" not in rest else f"{kept}{mark}{rest}…"
 
 
 def _cut(text: str, longest: int) -> str:

@@ -13,7 +13,6 @@ from driftwatch.notifiers.secret import is_loopback
 
 __all__ = ["post_json"]
 
-_READ_AT_MOST = 2_048
 _OK = range(200, 300)
 _AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 _LONGEST_WAIT = 86_400.0
@@ -26,6 +25,7 @@ def post_json(
     receiver: str,
     timeout_seconds: float = 10.0,
     headers: Mapping[str, str] | None = None,
+    read_at_most: int = 2_048,
 ) -> str:
     """POST `body` as JSON.
 
@@ -38,6 +38,7 @@ def post_json(
         receiver: what to call the other side in messages, in place of its address.
         timeout_seconds: for each of connect, write and read, and for the answer as a whole.
         headers: more of them.
+        read_at_most: bytes of the answer.
 
     Returns:
         The start of the answer.
@@ -53,7 +54,7 @@ def post_json(
         with httpx.HTTPTransport(proxy=_proxy(request.url)) as transport:
             response = transport.handle_request(request)
             try:
-                text = _start_of(response, deadline=started + timeout_seconds)
+                text = _start_of(response, read_at_most, deadline=started + timeout_seconds)
             finally:
                 response.close()
     except httpx.TimeoutException:
@@ -71,19 +72,19 @@ def _proxy(url: httpx.URL) -> str | None:
     return getproxies().get(url.scheme)
 
 
-def _start_of(response: httpx.Response, *, deadline: float) -> str:
+def _start_of(response: httpx.Response, read_at_most: int, *, deadline: float) -> str:
     """The first bytes of the answer; one that drips for longer than the deadline is cut."""
     kept = bytearray()
     try:
         for chunk in response.iter_raw():
             kept += chunk
-            if len(kept) >= _READ_AT_MOST or time.monotonic() > deadline:
+            if len(kept) >= read_at_most or time.monotonic() > deadline:
                 break
     except httpx.HTTPError:
         if response.status_code not in _OK:
             raise
         # The status line is the answer: the message was taken.
-    return bytes(kept[:_READ_AT_MOST]).decode("utf-8", "replace").strip()
+    return bytes(kept[:read_at_most]).decode("utf-8", "replace").strip()
 
 
 def _refusal(receiver: str, response: httpx.Response, text: str) -> DeliveryError:

@@ -11,8 +11,8 @@ from driftwatch.storage.store import Store
 
 __all__ = ["acknowledge", "take_back"]
 
-_TAKERS = frozenset({"pagerduty", "webhook"})
-"""The receivers that keep a state of their own, and are told that somebody has acknowledged it there too."""
+_TAKERS = frozenset({"pagerduty", "slack_bot", "webhook"})
+"""The receivers that show a state of their own, and are told that somebody has acknowledged it there too."""
 
 _TRIES = 5
 

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -158,9 +158,11 @@ class Outbox:
 
     def _send(self, report: OutboxReport, row: NotificationRow, target: ReceiverRow) -> None:
         self._pause(self._buckets.setdefault(target.id, TokenBucket()).wait_seconds(time.monotonic()))
+        with self._store.read() as conn:
+            thread = notification.external_id(conn, row.receiver_id, row.group_key) or ""
         try:
             notifier = build_notifier(parse_receiver(target.spec))
-            receipt = notifier.send(Message.from_dict(row.payload))
+            receipt = notifier.send(replace(Message.from_dict(row.payload), thread=thread))
         except DeliveryError as error:
             self._fail(report, row, target, error)
         except DriftwatchError as error:
