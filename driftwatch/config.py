@@ -18,6 +18,8 @@ class Settings:
         port: ``DRIFTWATCH_PORT``, the ingest and read API.
         dashboard_port: ``DRIFTWATCH_DASHBOARD_PORT``.
         public_url: ``DRIFTWATCH_PUBLIC_URL``, the dashboard's address as readers of messages reach it.
+        audit_checkpoints: ``DRIFTWATCH_AUDIT_CHECKPOINTS``, where the end of the sealed audit log is told:
+            ``file:/path`` or ``receiver:NAME``; nowhere, if empty.
     """
 
     store_url: str = "sqlite:///driftwatch-data/driftwatch.db"
@@ -25,6 +27,7 @@ class Settings:
     port: int = 8300
     dashboard_port: int = 8301
     public_url: str = "http://127.0.0.1:8301"
+    audit_checkpoints: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -41,6 +44,7 @@ class Settings:
             port=_port(environment, "DRIFTWATCH_PORT", cls.port),
             dashboard_port=dashboard_port,
             public_url=environment.get("DRIFTWATCH_PUBLIC_URL", f"http://{host}:{dashboard_port}").rstrip("/"),
+            audit_checkpoints=environment.get("DRIFTWATCH_AUDIT_CHECKPOINTS", cls.audit_checkpoints).strip(),
         )
 
 

@@ -32,6 +32,7 @@ _COMMANDS: tuple[str, ...] = (
     "log",
     "ingest",
     "key",
+    "audit",
     "db",
     "doctor",
 )

@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, _JSON] = False,
     ) -> None:
         """Show which receivers an alert would reach, and what each route said to it. Nothing is sent."""
-        from driftwatch.cli.stored import opened
+        from driftwatch.cli.stored import instant, opened
         from driftwatch.domain.signal import Signal
         from driftwatch.monitors import reading
         from driftwatch.service.routing import try_route
@@ -72,7 +72,7 @@ def register(app: typer.Typer) -> None:
             "owner": owner,
         }
         with opened(store) as known, known.read() as conn:
-            now = _instant(at) if at else known.now(conn)
+            now = instant(at, "at") if at else known.now(conn)
             given = {name: value for name, value in labels.items() if value}
             decision = try_route(conn, given, at=now)
         _print_decision(decision, as_json=as_json)
@@ -90,14 +90,6 @@ def register(app: typer.Typer) -> None:
         with opened(store) as known, known.begin() as conn:
             remove_route(conn, name, at=known.now(conn), actor=user())
         print(f"removed {name}")
-
-
-def _instant(text: str) -> int:
-    from zoneinfo import ZoneInfo
-
-    from driftwatch.monitors import reading
-
-    return reading.read_instant(text, "at", ZoneInfo("UTC"))
 
 
 def _print_routes(found: "list[RouteSpec]", rest: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What commands on stored models share: the store, the model, and who is asking."""
+"""What commands on stored models share: the store, the model, a time, and who is asking."""
 
 import getpass
 import os
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from driftwatch.storage.registration import ModelRow
     from driftwatch.storage.store import Store
 
-__all__ = ["find", "opened", "user"]
+__all__ = ["find", "instant", "opened", "user"]
 
 
 def opened(url: str | None) -> "Store":
@@ -30,6 +30,19 @@ def find(conn: "Connection", environment: str, name: str) -> "ModelRow":
     from driftwatch.service.model_view import find_model
 
     return find_model(conn, environment, name)
+
+
+def instant(text: str, option: str) -> int:
+    """Microseconds of a time that was given as an option, read in UTC.
+
+    Raises:
+        SpecError: it is none; names the option.
+    """
+    from zoneinfo import ZoneInfo
+
+    from driftwatch.monitors.reading import read_instant
+
+    return read_instant(text, option, ZoneInfo("UTC"))
 
 
 def user() -> str:

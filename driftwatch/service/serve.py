@@ -22,6 +22,7 @@ from driftwatch.service.access import Gate
 from driftwatch.service.api import Api, create_app
 from driftwatch.service.dashboard_process import DashboardProcess
 from driftwatch.service.listener import bind, is_loopback
+from driftwatch.service.sealing import Checkpoints
 from driftwatch.service.worker import Worker
 from driftwatch.storage.store import Store
 
@@ -64,7 +65,8 @@ def serve(
         announce: called once, when everything listens.
 
     Raises:
-        UserError: a role that does not exist, a taken port, an address that needs a key.
+        UserError: a role that does not exist, a taken port, an address that needs a key, a file for checkpoints that
+            cannot be written.
         MissingPartError: the dashboard is not installed.
         StoreError: the store cannot be opened.
     """
@@ -72,6 +74,7 @@ def serve(
         if role not in ROLES:
             raise UserError(f"there is no role {role!r}; known: {', '.join(ROLES)}")
     settings = replace(settings, store_url=absolute_store(settings.store_url))
+    checkpoints = Checkpoints.parse(settings.audit_checkpoints)
     stop = threading.Event()
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(settings.store_url))
@@ -87,7 +90,7 @@ def serve(
             stack.callback(dashboard.stop)
             dashboard.start()
         if "worker" in roles:
-            worker = Worker(store, public_url=settings.public_url)
+            worker = Worker(store, public_url=settings.public_url, checkpoints=checkpoints)
             stack.callback(worker.stop)
             worker.start()
         if listener is not None:

@@ -22,6 +22,7 @@ from driftwatch.service.inbox_drain import drain_inbox
 from driftwatch.service.outbox import Outbox
 from driftwatch.service.outcome_settling import OutcomeSettler
 from driftwatch.service.pulse import Pulse
+from driftwatch.service.sealing import Checkpoints, Sealer
 from driftwatch.service.tick import Ticker, new_owner
 from driftwatch.storage import heartbeat, partition, registration
 from driftwatch.storage.registration import ModelRow
@@ -32,6 +33,7 @@ __all__ = ["Worker"]
 _LOG = logging.getLogger("driftwatch.worker")
 
 _TICK_SECONDS = 2.0
+_SEAL_SECONDS = 5.0
 _FOLLOW_UP_SECONDS = 15.0
 _MINUTE_SECONDS = 60.0
 
@@ -51,15 +53,24 @@ class Worker:
         store: where everything is.
         public_url: the dashboard's address, for links in messages.
         tick_seconds: between two looks at what is due.
+        checkpoints: where the end of the sealed audit log is told.
     """
 
-    def __init__(self, store: Store, *, public_url: str, tick_seconds: float = _TICK_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        public_url: str,
+        tick_seconds: float = _TICK_SECONDS,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
         self._store = store
         self._public_url = public_url
         self._owner = new_owner()
         self._ticker = Ticker(store, public_url=public_url, owner=self._owner)
         self._outbox = Outbox(store, owner=self._owner)
         self._pulse = Pulse(store)
+        self._sealer = Sealer(store, owner=self._owner, checkpoints=checkpoints)
         self._stop = threading.Event()
         outcomes = OutcomeSettler(store, should_stop=self._stop.is_set)
         self._settlers: tuple[Settler, ...] = (FrameSettler(store), CodecSettler(store), outcomes)
@@ -74,6 +85,7 @@ class Worker:
             ("follow-up", self._follow_up, _FOLLOW_UP_SECONDS),
             ("pulse", self._call_heartbeats, _FOLLOW_UP_SECONDS),
             ("inbox", self._drain, self._tick_seconds),
+            ("audit", self._seal, _SEAL_SECONDS),
             ("fold", self._fold, _MINUTE_SECONDS),
             ("compaction", self._compact, _MINUTE_SECONDS),
             ("partitions", self._partition, HOUR / 1e6),
@@ -119,6 +131,9 @@ class Worker:
 
     def _follow_up(self) -> None:
         follow_up(self._store, public_url=self._public_url)
+
+    def _seal(self) -> None:
+        self._sealer.seal(self._stop.is_set)
 
     def _drain(self) -> None:
         while not self._stop.is_set():

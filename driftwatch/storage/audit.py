@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from driftwatch.storage.schema import audit_events
 
@@ -13,7 +13,7 @@ __all__ = ["AuditRow", "append_event", "list_events"]
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One deed."""
+    """One deed; `seal_number` is its place in the chain, None until it is sealed."""
 
     id: int
     happened_at: int
@@ -23,6 +23,7 @@ class AuditRow:
     state_before: dict[str, Any] | None
     state_after: dict[str, Any] | None
     evidence_ref: str | None
+    seal_number: int | None
 
 
 _COLUMNS = tuple(audit_events.c[name] for name in AuditRow.__dataclass_fields__)
@@ -53,9 +54,33 @@ def append_event(
     )
 
 
-def list_events(conn: Connection, *, subject: str | None = None, limit: int = 200) -> list[AuditRow]:
-    """The newest deeds first, on one subject or on all."""
+def list_events(
+    conn: Connection,
+    *,
+    subject: str | None = None,
+    actor: str | None = None,
+    verb: str | None = None,
+    since: int | None = None,
+    limit: int = 200,
+) -> list[AuditRow]:
+    """The newest deeds first.
+
+    Args:
+        conn: a connection.
+        subject: on this one (``silence/3``), or on all below it (``silence``).
+        actor: by this one.
+        verb: of this kind.
+        since: not before this instant, microseconds UTC.
+        limit: at most so many.
+    """
     statement = select(*_COLUMNS).order_by(audit_events.c.id.desc()).limit(limit)
     if subject is not None:
-        statement = statement.where(audit_events.c.subject == subject)
+        below = audit_events.c.subject.startswith(f"{subject}/", autoescape=True)
+        statement = statement.where(or_(audit_events.c.subject == subject, below))
+    if actor is not None:
+        statement = statement.where(audit_events.c.actor == actor)
+    if verb is not None:
+        statement = statement.where(audit_events.c.verb == verb)
+    if since is not None:
+        statement = statement.where(audit_events.c.happened_at >= since)
     return [AuditRow(*row) for row in conn.execute(statement)]

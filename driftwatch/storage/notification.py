@@ -24,6 +24,7 @@ __all__ = [
     "external_id",
     "list_dead",
     "list_notifications",
+    "newest_in_group",
     "oldest_waiting_at",
     "postpone",
     "suppress",
@@ -40,7 +41,7 @@ class NotificationRow:
         receiver_id: to whom.
         group_key: stable from open to resolve; messages of it make one thread.
         seq: the message's number in its group.
-        reason: first, new_alerts, escalated, repeat, acknowledged, resolved.
+        reason: first, new_alerts, escalated, repeat, acknowledged, resolved, checkpoint.
         payload: what to say, JSON-safe.
         status: waiting, sending, delivered, dead, dropped or suppressed.
         attempts: how often it was claimed.
@@ -203,6 +204,17 @@ def list_notifications(conn: Connection, incident_id: str) -> list[NotificationR
         .order_by(notifications.c.seq, notifications.c.receiver_id)
     )
     return [NotificationRow(*row) for row in rows]
+
+
+def newest_in_group(conn: Connection, receiver_id: int, group_key: str) -> NotificationRow | None:
+    """The message of a group with the highest number, whatever became of it; None if there is none."""
+    row = conn.execute(
+        select(*_COLUMNS)
+        .where(notifications.c.receiver_id == receiver_id, notifications.c.group_key == group_key)
+        .order_by(notifications.c.seq.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else NotificationRow(*row)
 
 
 def list_dead(conn: Connection, *, limit: int = 100) -> list[NotificationRow]:

@@ -1,6 +1,6 @@
 """The service about itself: leases, heartbeats, markers, keys and the audit log."""
 
-from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, UniqueConstraint
 
 from driftwatch.storage.schema.column import MAP, count, instant, metadata, reference, serial_id, text_column
 
@@ -68,7 +68,7 @@ api_keys = Table(
     UniqueConstraint("prefix"),
 )
 
-audit_events = Table(  # append-only; sealed later by a chain of hashes
+audit_events = Table(  # append-only; the last three columns are filled when an event is sealed
     "audit_events",
     metadata,
     serial_id(),
@@ -81,5 +81,7 @@ audit_events = Table(  # append-only; sealed later by a chain of hashes
     text_column("evidence_ref", nullable=True),
     Column("previous_hash", LargeBinary),
     Column("seal_hash", LargeBinary),
+    Column("seal_number", BigInteger),  # its place in the chain, from 1: events may commit in another order than by id
     Index(None, "subject", "happened_at"),
+    Index(None, "seal_number", unique=True),
 )
