@@ -1,8 +1,6 @@
 """``driftwatch apply``."""
 
-import getpass
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -26,15 +24,13 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON.")] = False,
     ) -> None:
         """Store declarations. All documents of the file are checked first; one that is wrong stops all of them."""
-        from driftwatch.config import Settings
+        from driftwatch.cli.stored import opened, user
         from driftwatch.service.apply import apply_documents
         from driftwatch.service.specification import read_documents
-        from driftwatch.storage.store import Store
 
         documents = read_documents(file)
-        url = store or Settings.from_environment(os.environ).store_url
-        with Store.open(url) as opened:
-            changes = apply_documents(opened, documents, actor=f"cli:{_user()}", beside=file.parent)
+        with opened(store) as known:
+            changes = apply_documents(known, documents, actor=user(), beside=file.parent)
         if as_json:
             print(json.dumps({"schema": 1, "changes": [change.to_dict() for change in changes]}, indent=2))
             return
@@ -44,10 +40,3 @@ def register(app: typer.Typer) -> None:
                 print(f"  {note}")
             if change.unused:
                 print(f"  kept, but nothing acts on it in this release: {', '.join(change.unused)}")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from driftwatch.config import Settings
-from driftwatch.errors import NotFoundError
 
 __all__ = ["register"]
 
@@ -32,11 +31,12 @@ def create(
     as_json: _Json = False,
 ) -> None:
     """Make a key and print it. It is shown once: only its hash is stored."""
+    from driftwatch.cli.stored import user
     from driftwatch.service.access import create_key
 
     scopes = scope or ["ingest", "read"]
     with _store(store) as opened:
-        text = create_key(opened, name=name, scopes=scopes)
+        text = create_key(opened, name=name, scopes=scopes, actor=user())
     if as_json:
         print(json.dumps({"schema": 1, "key": text, "name": name, "scopes": scopes}))
         return
@@ -82,12 +82,11 @@ def revoke(
     as_json: _Json = False,
 ) -> None:
     """Let a key open nothing any more; running services notice within five seconds."""
-    from driftwatch.storage import key
+    from driftwatch.cli.stored import user
+    from driftwatch.service.access import revoke_key
 
-    with _store(store) as opened, opened.begin() as conn:
-        done = key.revoke_key(conn, prefix, at=opened.now(conn))
-    if not done:
-        raise NotFoundError(f"there is no key {prefix!r} that is not revoked; see: driftwatch key list")
+    with _store(store) as opened:
+        revoke_key(opened, prefix, actor=user())
     print(json.dumps({"schema": 1, "revoked": prefix}) if as_json else f"{prefix} opens nothing any more.")
 
 

@@ -1,8 +1,7 @@
 """``driftwatch receiver``: where messages go, and whether they arrive."""
 
 import json
-import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -23,7 +22,11 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
     ) -> None:
         """List the receivers. Secrets are references and are shown as such."""
-        receivers = _read(store)
+        from driftwatch.cli.stored import opened
+        from driftwatch.storage import receiver
+
+        with opened(store) as known, known.read() as conn:
+            receivers = [each.spec for each in receiver.list_receivers(conn, enabled=True)]
         if as_json:
             print(json.dumps({"schema": 1, "receivers": receivers}, indent=2))
             return
@@ -41,31 +44,27 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
     ) -> int:
         """Send one message now, marked as a test. Exit code 1 if it was not taken."""
-        from driftwatch.errors import DeliveryError, NotFoundError
-        from driftwatch.notifiers.receiver import build_notifier, parse_receiver
-        from driftwatch.service.wording import sample_message
+        from driftwatch.cli.stored import opened, user
+        from driftwatch.service.receivers import try_receiver
 
-        receivers = _read(store)
-        document = next((each for each in receivers if each["name"] == name), None)
-        if document is None:
-            known = ", ".join(each["name"] for each in receivers) or "none"
-            raise NotFoundError(f"There is no receiver {name!r}. Known: {known}.")
-        try:
-            receipt = build_notifier(parse_receiver(document)).send(sample_message(name))
-            delivered, detail = True, receipt.detail
-        except DeliveryError as error:
-            delivered, detail = False, str(error)
+        with opened(store) as known:
+            delivered, detail = try_receiver(known, name, actor=user())
         if as_json:
             print(json.dumps({"schema": 1, "receiver": name, "delivered": delivered, "detail": detail}, indent=2))
         else:
             print(f"{'delivered' if delivered else 'NOT delivered'}: {detail}")
         return 0 if delivered else 1
 
+    @group.command()
+    def remove(
+        name: Annotated[str, typer.Argument(help="The receiver's name.")],
+        *,
+        store: Annotated[str | None, _STORE] = None,
+    ) -> None:
+        """Send nothing to a receiver any more. What it was told stays on record."""
+        from driftwatch.cli.stored import opened, user
+        from driftwatch.service.receivers import remove_receiver
 
-def _read(url: str | None) -> list[dict[str, Any]]:
-    from driftwatch.config import Settings
-    from driftwatch.storage import receiver
-    from driftwatch.storage.store import Store
-
-    with Store.open(url or Settings.from_environment(os.environ).store_url) as opened, opened.read() as conn:
-        return [each.spec for each in receiver.list_receivers(conn)]
+        with opened(store) as known, known.begin() as conn:
+            remove_receiver(conn, name, at=known.now(conn), actor=user())
+        print(f"removed {name}")

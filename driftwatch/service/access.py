@@ -12,13 +12,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from driftwatch.errors import SpecError
+from driftwatch.errors import NotFoundError, SpecError
+from driftwatch.service.denial import Denials
 from driftwatch.service.listener import is_loopback
 from driftwatch.service.refusal import Refusal
-from driftwatch.storage import key
+from driftwatch.storage import audit, key
 from driftwatch.storage.store import Store
 
-__all__ = ["SCOPES", "Caller", "Gate", "create_key"]
+__all__ = ["SCOPES", "Caller", "Gate", "create_key", "revoke_key"]
 
 SCOPES = ("ingest", "read", "admin")
 """What a key may open: ingest writes batches and outcomes, read reads, admin does both and all else."""
@@ -41,6 +42,11 @@ class Caller:
     scopes: frozenset[str]
     key_id: int | None = None
 
+    @property
+    def actor(self) -> str:
+        """What the audit log calls it."""
+        return f"key:{self.name}" if self.key_id is not None else f"http:{self.name}"
+
     def may(self, scope: str) -> bool:
         """Whether the scope, or admin, is among those of the key."""
         return scope in self.scopes or "admin" in self.scopes
@@ -49,8 +55,8 @@ class Caller:
 _OPEN = Caller("open", frozenset(SCOPES))
 
 
-def create_key(store: Store, *, name: str, scopes: Sequence[str]) -> str:
-    """Make a key; returns its text, which nobody can read again.
+def create_key(store: Store, *, name: str, scopes: Sequence[str], actor: str) -> str:
+    """Make a key, on record; returns its text, which nobody can read again.
 
     Raises:
         SpecError: a scope that does not exist.
@@ -60,16 +66,32 @@ def create_key(store: Store, *, name: str, scopes: Sequence[str]) -> str:
             raise SpecError(f"there is no scope {scope!r}; known: {', '.join(SCOPES)}", path="scope")
     text = f"dw_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
     with store.begin() as conn:
+        now = store.now(conn)
         key.insert_key(
             conn,
             prefix=_prefix(text),
             secret_hash=_hash(text),
             name=name,
             role="service",
-            at=store.now(conn),
+            at=now,
             scopes=dict.fromkeys(scopes, True),
         )
+        after = {"name": name, "scopes": sorted(scopes)}
+        audit.append_event(conn, at=now, actor=actor, verb="created", subject=f"key/{_prefix(text)}", after=after)
     return text
+
+
+def revoke_key(store: Store, prefix: str, *, actor: str) -> None:
+    """Let a key open nothing any more, on record; running services notice within five seconds.
+
+    Raises:
+        NotFoundError: there is no such key, or it is revoked already.
+    """
+    with store.begin() as conn:
+        now = store.now(conn)
+        if not key.revoke_key(conn, prefix, at=now):
+            raise NotFoundError(f"there is no key {prefix!r} that is not revoked; see: driftwatch key list")
+        audit.append_event(conn, at=now, actor=actor, verb="revoked", subject=f"key/{prefix}")
 
 
 class Gate:
@@ -86,6 +108,7 @@ class Gate:
         self._known: dict[str, tuple[float, Caller | None]] = {}
         self._any_key: tuple[float, bool] = (-_REMEMBER_SECONDS, False)
         self._lock = threading.Lock()
+        self._denials = Denials(store)
 
     def has_keys(self) -> bool:
         """Whether any key that is not revoked exists."""
@@ -97,19 +120,25 @@ class Gate:
             self._any_key = (now, any_key)
         return any_key
 
-    def admit(self, authorization: str | None, scope: str, *, host: str | None) -> Caller:
-        """Let a request in.
+    def admit(self, authorization: str | None, scope: str, *, host: str | None, address: str = "") -> Caller:
+        """Let a request in, or note in the audit log that it was denied.
 
         Args:
             authorization: its header, or None.
             scope: what it wants to do.
             host: the name by which it called the service.
+            address: where it came from.
 
         Raises:
             Refusal: 401 without a valid key, 403 with one that may not do this.
         """
-        caller = self._caller(authorization, host)
+        try:
+            caller = self._caller(authorization, host)
+        except Refusal as refusal:
+            self._denials.note("http:unknown", scope, refusal.status, address=address)
+            raise
         if not caller.may(scope):
+            self._denials.note(caller.actor, scope, 403, address=address)
             allowed = ", ".join(sorted(caller.scopes)) or "nothing"
             raise Refusal(403, f"this key may {allowed}; this needs the scope {scope}")
         return caller

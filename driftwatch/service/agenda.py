@@ -10,7 +10,7 @@ from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.service.due import Due, due_windows, horizon
 from driftwatch.service.judging import reference_period, spec_of
-from driftwatch.storage import monitor, profile, reference, registration, run
+from driftwatch.storage import audit, monitor, profile, reference, registration, run
 from driftwatch.storage.registration import ModelRow
 
 __all__ = ["AT_A_TIME", "MONITOR", "Agenda", "insert_revisions", "insert_windows", "read_agenda"]
@@ -176,6 +176,9 @@ def _record_reference(conn: Connection, agenda: Agenda, *, now: int) -> None:
         source=_DECLARED if declared else _FIRST_DAYS,
         confirmed=declared,
     )
+    name, bounds = f"{agenda.model.environment}/{agenda.model.name}", {"start": to_iso(start), "end": to_iso(end)}
+    after = {**bounds, "rows": rows, "source": _DECLARED if declared else _FIRST_DAYS}
+    audit.append_event(conn, at=now, actor="driftwatch", verb="recorded", subject=f"reference/{name}", after=after)
 
 
 def _data_versions(conn: Connection, agenda: Agenda, start: int, end: int) -> dict[int, tuple[int, int, int]]:

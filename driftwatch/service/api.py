@@ -83,7 +83,9 @@ class Api:
     async def admit(self, request: Request, scope: str) -> Caller:
         """Let the request in, or raise the refusal."""
         headers = request.headers
-        admit = partial(self.gate.admit, headers.get("authorization"), scope, host=headers.get("host"))
+        address = request.client.host if request.client else ""
+        told = headers.get("authorization")
+        admit = partial(self.gate.admit, told, scope, host=headers.get("host"), address=address)
         return await to_thread.run_sync(admit, limiter=self._read)
 
 

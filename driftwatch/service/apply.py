@@ -12,12 +12,13 @@ from driftwatch.monitors import reading
 from driftwatch.monitors.fixed import MonitorSpec, parse_monitor
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.notifiers.receiver import ReceiverSpec, parse_receiver
+from driftwatch.service.receivers import put_receiver
 from driftwatch.service.routing import left_over, put_route, read_policy
 from driftwatch.service.routing_document import RouteSpec, parse_route
 from driftwatch.service.silencing import SilenceSpec, add_silence, parse_silence
 from driftwatch.service.threshold_monitor import list_thresholds, put_threshold, settle_estimates
 from driftwatch.service.training import Training, put_training, read_training
-from driftwatch.storage import audit, receiver, registration
+from driftwatch.storage import audit, registration
 from driftwatch.storage.store import Store
 
 __all__ = ["Change", "apply_documents"]
@@ -124,41 +125,28 @@ def _apply(conn: Connection, spec: _Spec, training: Training | None, *, actor: s
         return Change("route", spec.name, put_route(conn, spec, at=now, actor=actor))
     if isinstance(spec, SilenceSpec):
         return Change("silence", spec.name or "", add_silence(conn, spec, at=now, actor=actor)[1])
-    notes: tuple[str, ...] = ()
     if isinstance(spec, ReceiverSpec):
-        name = spec.name
-        before = receiver.find_receiver(conn, name)
-        old = before.spec if before is not None else None
-        verb = _verb(old, spec.to_dict())
-        if verb != "unchanged":
-            receiver.put_receiver(conn, name, spec.type, spec.to_dict(), at=now)
-    else:
-        name = f"{spec.environment}/{spec.model}"
-        known = registration.find_model(conn, spec.environment, spec.model)
-        old = known.spec if known is not None else None
-        verb = _verb(old, spec.to_dict())
-        if verb != "unchanged":
-            model_id = registration.ensure_model(conn, spec.environment, spec.model, at=now)
-            registration.set_spec(conn, model_id, spec.to_dict(), at=now)
-        if training is not None:
-            model_id = registration.ensure_model(conn, spec.environment, spec.model, at=now)
-            if put_training(conn, model_id, training, at=now, actor=actor):
-                notes = (f"training reference: {training.profile.rows:,} rows of {training.source}",)
-    kind = "receiver" if isinstance(spec, ReceiverSpec) else "model"
+        return Change("receiver", spec.name, put_receiver(conn, spec, at=now, actor=actor))
+    notes: tuple[str, ...] = ()
+    name = f"{spec.environment}/{spec.model}"
+    known = registration.find_model(conn, spec.environment, spec.model)
+    before, after = known.spec if known is not None else None, spec.to_dict()
+    verb = "created" if before is None else "unchanged" if before == after else "changed"
     if verb != "unchanged":
-        audit.append_event(
-            conn, at=now, actor=actor, verb=verb, subject=f"{kind}/{name}", before=old, after=spec.to_dict()
-        )
-    return Change(kind, name, verb, () if isinstance(spec, ReceiverSpec) else spec.unused, notes)
+        model_id = registration.ensure_model(conn, spec.environment, spec.model, at=now)
+        registration.set_spec(conn, model_id, after, at=now)
+        audit.append_event(conn, at=now, actor=actor, verb=verb, subject=f"model/{name}", before=before, after=after)
+    if training is not None:
+        model_id = registration.ensure_model(conn, spec.environment, spec.model, at=now)
+        if put_training(conn, model_id, training, at=now, actor=actor):
+            stored = {"file": training.source, "sha256": training.digest, "rows": training.profile.rows}
+            subject = f"reference/{name}"
+            audit.append_event(conn, at=now, actor=actor, verb="stored", subject=subject, after=stored)
+            notes = (f"training reference: {training.profile.rows:,} rows of {training.source}",)
+    return Change("model", name, verb, spec.unused, notes)
 
 
 def _rest(conn: Connection, at: int) -> str:
     """Where alerts of production go that no route takes: nothing is to be lost unseen."""
     rest = left_over(read_policy(conn, at=at))
     return f"what no route takes goes to {', '.join(rest)}" if rest else "what no route takes goes to nobody"
-
-
-def _verb(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
-    if before is None:
-        return "created"
-    return "unchanged" if dict(before) == dict(after) else "changed"

@@ -7,18 +7,21 @@ from sqlalchemy import Connection
 
 from driftwatch.alerting.book import IncidentBook, JudgedWindow
 from driftwatch.alerting.machine import Transition, advance
+from driftwatch.domain.incident import Incident
 from driftwatch.domain.signal import RunStatus
 from driftwatch.monitors.baseline import WindowResult
 from driftwatch.service.facts import facts_of
 from driftwatch.service.judging import ModelJudge
 from driftwatch.service.telling import tell, trend_of
 from driftwatch.service.wording import Context
-from driftwatch.storage import alert, finding, incident, run
+from driftwatch.storage import alert, audit, finding, incident, run
+from driftwatch.storage.alert import TransitionRow
 from driftwatch.storage.run import RunRow
 
 __all__ = ["Failure", "LostClaimError", "write_effects", "write_failures"]
 
 _DEPLOYMENT = "default"
+_ACTOR = "driftwatch"
 _ANEW = frozenset({"escalated", "reopened"})
 """What an acknowledgement does not speak of any more."""
 
@@ -139,10 +142,10 @@ def _store(
 ) -> bool:
     """Store what a transition changed; False if an incident has ended of which nobody was told on purpose."""
     told = transition.incident
+    before = incident.find_incident(conn, told.id)
     incident.put_incident(conn, judge.model.id, told, at=now)
-    if transition.kind in _ANEW:
-        incident.clear_acknowledgement(conn, told.id)
-    alert.put_alerts(
+    cleared = transition.kind in _ANEW and incident.clear_acknowledgement(conn, told.id)
+    moves = alert.put_alerts(
         conn,
         judge.model.id,
         transition.alerts,
@@ -152,8 +155,52 @@ def _store(
         run_id=row.id,
         reason=transition.reason,
     )
+    _note(conn, row, transition, before, moves, cleared=cleared, now=now)
     if not transition.notify:
         return True
     trend = trend_of(conn, judge.model.id, told.columns, width=judge.alignment.width, until=row.window_end)
     context = Context(public_url=public_url, reference=judge.reference, change=judge.change, trend=trend)
     return tell(conn, transition, context, facts_of(conn, judge.model, told.deployment), now=now)
+
+
+def _note(
+    conn: Connection,
+    row: RunRow,
+    transition: Transition,
+    before: Incident | None,
+    moves: Sequence[TransitionRow],
+    *,
+    cleared: bool,
+    now: int,
+) -> None:
+    """Put what moved on record: the incident, and alerts by fingerprint, since a segment's name holds a value."""
+    told = transition.incident
+    old, new = None if before is None else _standing(before), _standing(told)
+    if old == new and not moves and not cleared:
+        return
+    keys = {each.fingerprint: each.key for each in transition.alerts}
+    alerts = [
+        {
+            "alert": move.fingerprint,
+            "signal": keys[move.fingerprint].signal.value,
+            "column": keys[move.fingerprint].column,
+            "from": move.from_state,
+            "to": move.to_state,
+            "severity": move.severity,
+        }
+        for move in moves
+    ]
+    audit.append_event(
+        conn,
+        at=now,
+        actor=_ACTOR,
+        verb=transition.kind,
+        subject=f"incident/{told.id}",
+        before=old,
+        after={**new, "reason": transition.reason, "acknowledgement_cleared": cleared, "alerts": alerts},
+        evidence_ref=f"run/{row.id}",
+    )
+
+
+def _standing(found: Incident) -> dict[str, str]:
+    return {"state": "open" if found.is_open else "resolved", "severity": found.severity.value}

@@ -36,8 +36,8 @@ def put_alerts(
     monitor_id: int | None = None,
     run_id: int | None = None,
     reason: str | None = None,
-) -> None:
-    """Store alerts as they are now, and a transition for each whose state or severity has changed.
+) -> list[TransitionRow]:
+    """Store alerts as they are now, and a transition for each whose state or severity has changed; returns these.
 
     Args:
         conn: a writing connection.
@@ -49,8 +49,9 @@ def put_alerts(
         run_id: the run that moved them.
         reason: why, for people.
     """
-    for alert in sorted(given, key=lambda each: each.fingerprint):
-        _put(conn, model_id, alert, incident_id, at, monitor_id, run_id, reason)
+    ordered = sorted(given, key=lambda each: each.fingerprint)
+    moves = [_put(conn, model_id, alert, incident_id, at, monitor_id, run_id, reason) for alert in ordered]
+    return [move for move in moves if move is not None]
 
 
 def _put(
@@ -62,7 +63,7 @@ def _put(
     monitor_id: int | None,
     run_id: int | None,
     reason: str | None,
-) -> None:
+) -> TransitionRow | None:
     made = {
         "fingerprint": alert.fingerprint,
         "model_id": model_id,
@@ -101,21 +102,24 @@ def _put(
             details=alert.to_dict(),
         )
     )
-    if (before.state, before.severity) != (alert.state.value, alert.severity.value):
-        conn.execute(
-            alert_transitions.insert().values(
-                alert_id=before.id,
-                incident_id=incident_id,
-                run_id=run_id,
-                from_state=before.state,
-                to_state=alert.state.value,
-                severity=alert.severity.value,
-                reason=reason,
-                window_start=alert.latest.window_start,
-                window_end=alert.latest.window_end,
-                moved_at=at,
-            )
+    state, severity = alert.state.value, alert.severity.value
+    if (before.state, before.severity) == (state, severity):
+        return None
+    conn.execute(
+        alert_transitions.insert().values(
+            alert_id=before.id,
+            incident_id=incident_id,
+            run_id=run_id,
+            from_state=before.state,
+            to_state=state,
+            severity=severity,
+            reason=reason,
+            window_start=alert.latest.window_start,
+            window_end=alert.latest.window_end,
+            moved_at=at,
         )
+    )
+    return TransitionRow(alert.fingerprint, incident_id, run_id, before.state, state, severity, reason, at)
 
 
 def list_alerts(conn: Connection, model_id: int, *, states: Sequence[str] = ("firing", "recovering")) -> list[Alert]:

@@ -112,7 +112,9 @@ def test_an_acknowledgement_stops_repeats_and_reaches_the_pager_alone(clocked: C
     assert log_of(clocked, found, "pager") == [(1, "first"), (2, "acknowledged")]
     with clocked.read() as conn:
         rows = notification.list_notifications(conn, found)
-        assert [event.verb for event in audit.list_events(conn, subject=f"incident/{found}")] == ["acknowledged"]
+        assert [event.verb for event in audit.list_events(conn, subject=f"incident/{found}", actor="ana")] == [
+            "acknowledged"
+        ]
     (passed,) = [Message.from_dict(row.payload) for row in rows if row.reason == "acknowledged"]
     assert pagerduty_event(passed, "k")["event_action"] == "acknowledge"
     assert pagerduty_event(passed, "k")["dedup_key"] == Message.from_dict(rows[0].payload).dedup_key

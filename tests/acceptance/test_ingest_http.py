@@ -229,9 +229,9 @@ def test_503_and_429_say_when_to_come_again(local: Store, monkeypatch: pytest.Mo
 
 
 def test_keys_open_what_their_scopes_say(local: Store) -> None:
-    writer = create_key(local, name="sdk", scopes=["ingest"])
-    reader = create_key(local, name="grafana", scopes=["read"])
-    admin = create_key(local, name="ops", scopes=["admin"])
+    writer = create_key(local, name="sdk", scopes=["ingest"], actor="test")
+    reader = create_key(local, name="grafana", scopes=["read"], actor="test")
+    admin = create_key(local, name="ops", scopes=["admin"], actor="test")
 
     def status(client: ApiClient, key: str | None, *, write: bool) -> int:
         headers = {"Authorization": key} if key else {}

@@ -118,7 +118,7 @@ def test_a_person_confirms_the_reference_or_moves_it(world: World) -> None:
     )
     with world.store.read() as conn:
         verbs = [each.verb for each in audit.list_events(conn, subject="reference/production/flights")]
-    assert verbs == ["moved", "confirmed"]
+    assert verbs == ["moved", "confirmed", "recorded"]
 
 
 def test_after_a_move_later_windows_are_held_against_the_new_period(world: World) -> None:

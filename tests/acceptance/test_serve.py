@@ -211,7 +211,7 @@ def test_other_addresses_need_a_key(tmp_path: Path) -> None:
     assert code == 2
     assert "driftwatch key create" in words
     with Store.open(f"sqlite:///{tmp_path}/driftwatch.db") as store:
-        key = create_key(store, name="test", scopes=["read"])
+        key = create_key(store, name="test", scopes=["read"], actor="test")
     with running(tmp_path, "--no-dashboard", "--host", "0.0.0.0") as service:  # noqa: S104
         assert httpx.get(f"{service.url}/v1/models").status_code == 401
         assert httpx.get(f"{service.url}/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code == 200
