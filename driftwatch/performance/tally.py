@@ -26,8 +26,11 @@ __all__ = [
     "add_tallies",
     "as_class",
     "as_flag",
+    "decisions_of",
     "decode_tally",
     "encode_tally",
+    "fields_of",
+    "from_fields",
     "performance_of",
     "tally_rows",
 ]
@@ -83,6 +86,17 @@ class LabelledRows:
     def __len__(self) -> int:
         return len(self.outcomes)
 
+    def take(self, rows: NDArray[np.int64]) -> "LabelledRows":
+        """Some of the rows, int64[k] positions."""
+        places = rows.tolist()
+        return LabelledRows(
+            [self.outcomes[place] for place in places],
+            [self.predictions[place] for place in places],
+            self.scores[rows],
+            None if self.queries is None else self.queries[rows],
+            {name: values[rows] for name, values in self.class_scores.items()},
+        )
+
 
 def tally_rows(plan: TallyPlan, rows: LabelledRows, *, unlabelled: int = 0) -> Tally:
     """The tally of labelled rows.
@@ -126,8 +140,7 @@ def add_tallies(tallies: Sequence[Tally]) -> Tally | None:
 
 def encode_tally(tally: Tally) -> bytes:
     """One compressed msgpack map."""
-    kind = next(name for name, each in _KINDS.items() if isinstance(tally, each))
-    fields = {"v": _FORMAT, "kind": kind, "tally": tally.to_fields()}
+    fields = {"v": _FORMAT, **fields_of(tally)}
     return zstandard.ZstdCompressor(level=3).compress(ormsgpack.packb(fields))
 
 
@@ -141,9 +154,20 @@ def decode_tally(payload: bytes) -> Tally:
         fields = ormsgpack.unpackb(zstandard.ZstdDecompressor().decompress(payload))
         if fields["v"] != _FORMAT:
             raise ValueError(f"a tally of format {fields['v']!r} cannot be read by this release")
-        return _KINDS[fields["kind"]].from_fields(fields["tally"])
+        return from_fields(fields)
     except (KeyError, TypeError, zstandard.ZstdError) as error:
         raise ValueError("these bytes are not a tally") from error
+
+
+def fields_of(tally: Tally) -> dict[str, Any]:
+    """Plain values for msgpack."""
+    kind = next(name for name, each in _KINDS.items() if isinstance(tally, each))
+    return {"kind": kind, "tally": tally.to_fields()}
+
+
+def from_fields(fields: Mapping[str, Any]) -> Tally:
+    """Read what :func:`fields_of` gave."""
+    return _KINDS[fields["kind"]].from_fields(fields["tally"])
 
 
 def performance_of(
@@ -194,12 +218,24 @@ def as_class(value: Any) -> str | None:
     return str(value)
 
 
+def decisions_of(plan: TallyPlan, predictions: Sequence[Any], scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """int64[n], the decisions of a binary model: 1, 0, or -1 where there is none.
+
+    Args:
+        plan: whose threshold stands in for a decision that a row does not carry.
+        predictions: n of them.
+        scores: float64[n], NaN where a row has none.
+    """
+    decisions = _flags(predictions)
+    if plan.threshold is None:
+        return decisions
+    by_score = np.where(np.isfinite(scores), scores >= plan.threshold, -1)
+    return np.where(decisions < 0, by_score, decisions)
+
+
 def _binary(plan: TallyPlan, rows: LabelledRows, unlabelled: int) -> BinaryTally:
     outcomes = _flags(rows.outcomes)
-    decisions = _flags(rows.predictions)
-    if plan.threshold is not None:
-        by_score = np.where(np.isfinite(rows.scores), rows.scores >= plan.threshold, -1)
-        decisions = np.where(decisions < 0, by_score, decisions)
+    decisions = decisions_of(plan, rows.predictions, rows.scores)
     known = (outcomes >= 0) & (decisions >= 0)
     return tally_binary(
         rows.scores[known],

@@ -8,8 +8,8 @@ at which buckets are judged.
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy import Connection
@@ -18,11 +18,14 @@ from driftwatch.domain.instant import MINUTE
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.maturity import judged_age, outcome_width
 from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.splits import splits_key, splits_of
 from driftwatch.performance.score_table import score_edges
-from driftwatch.performance.tally import LabelledRows, Tally, TallyPlan, as_class, encode_tally, tally_rows
+from driftwatch.performance.tally import LabelledRows, TallyPlan, as_class, encode_tally, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
+from driftwatch.profiles.segmentation import Segmentation
 from driftwatch.service.agenda import read_agenda
 from driftwatch.service.binning import ERROR_CODEC, read_binnings, register_codecs
+from driftwatch.service.segment_settling import SplitBucket
 from driftwatch.storage import outcome, outcome_profile, prediction, registration
 from driftwatch.storage.outcome import LabelledRow
 from driftwatch.storage.outcome_profile import JUDGED, LATEST, OutcomeBucket, OutcomeProgress
@@ -51,6 +54,7 @@ class _Plan:
     width: int
     alignment: Alignment
     age: int
+    splits: Mapping[str, Segmentation]
 
 
 class OutcomeSettler:
@@ -93,6 +97,8 @@ class OutcomeSettler:
             progress = outcome_profile.read_progress(conn, model.id)
             if progress is None or (progress.reference_start, progress.reference_end) != agenda.reference:
                 progress = _begin(conn, model, agenda.spec, agenda.reference)
+            elif progress.splits != splits_key(splits_of(agenda.spec)):
+                progress = replace(progress, counted_until=0, splits=splits_key(splits_of(agenda.spec)))
             elif self._is_known(model.id, newest, clock):
                 return 0
         plan = self._plan(model, agenda.spec, progress)
@@ -105,9 +111,8 @@ class OutcomeSettler:
             if self._should_stop():
                 return first
             self._make(plan, touched[first : first + _AT_ONCE])
-        counted = OutcomeProgress(now, progress.reference_start, progress.reference_end, progress.judged_age)
         with self._store.begin() as conn:
-            outcome_profile.put_progress(conn, model.id, counted)
+            outcome_profile.put_progress(conn, model.id, replace(progress, counted_until=now))
         self._known[model.id] = newest, clock
         return len(touched)
 
@@ -135,7 +140,7 @@ class OutcomeSettler:
         edges = np.zeros(0) if score is None else score_edges(score.edges)
         tally = TallyPlan(spec.task, edges, errors, spec.decision_threshold)
         alignment = Alignment.of(spec).hourly
-        return _Plan(model, spec, tally, outcome_width(spec), alignment, progress.judged_age)
+        return _Plan(model, spec, tally, outcome_width(spec), alignment, progress.judged_age, splits_of(spec))
 
     def _error_codec(self, model: ModelRow, progress: OutcomeProgress) -> NumericCodec | None:
         with self._store.read() as conn:
@@ -167,7 +172,7 @@ def _begin(conn: Connection, model: ModelRow, spec: ModelSpec, reference: tuple[
         reference,
         Alignment.of(spec).hourly.width,
     )
-    return OutcomeProgress(0, *reference, age)
+    return OutcomeProgress(0, *reference, age, splits_key(splits_of(spec)))
 
 
 def _reference_rows(conn: Connection, model_id: int, reference: tuple[int, int]) -> list[LabelledRow]:
@@ -182,21 +187,30 @@ def _stages(conn: Connection, plan: _Plan, version_id: int, bucket_at: int, *, n
     end = bucket_at + plan.width
     rows = outcome.current_outcomes(conn, plan.model.id, version_id, bucket_at, end)
     n = prediction.count_predictions(conn, version_id, bucket_at, end)
-    latest = _tally(plan, rows, n)
-    made = OutcomeBucket(version_id, bucket_at, n, latest.n, None, now, encode_tally(latest))
+    split = SplitBucket.read(conn, version_id, bucket_at, end, plan.splits) if plan.splits else None
+    tallied = _Tallied.of(plan, rows, n, split)
     known_by = plan.alignment.start(plan.alignment.index(bucket_at) + 1) + plan.age + 1
-    judged, payload = latest, made.payload
+    made = {LATEST: OutcomeBucket(version_id, bucket_at, n, tallied.n, None, now, tallied.payload, tallied.segments)}
     if any(row.observed_at >= known_by for row in rows):
         early = outcome.current_outcomes(conn, plan.model.id, version_id, bucket_at, end, observed_by=known_by)
-        judged = _tally(plan, early, n)
-        payload = encode_tally(judged)
-    return {LATEST: made, JUDGED: OutcomeBucket(version_id, bucket_at, n, judged.n, known_by, now, payload)}
+        tallied = _Tallied.of(plan, early, n, split)
+    judged = OutcomeBucket(version_id, bucket_at, n, tallied.n, known_by, now, tallied.payload, tallied.segments)
+    return {**made, JUDGED: judged}
 
 
-def _tally(plan: _Plan, rows: Sequence[LabelledRow], n: int) -> Tally:
-    labelled = LabelledRows(
-        [row.value for row in rows],
-        [row.prediction for row in rows],
-        np.array([np.nan if row.score is None else row.score for row in rows], dtype=np.float64),
-    )
-    return tally_rows(plan.tally, labelled, unlabelled=max(0, n - len(rows)))
+@dataclass(frozen=True, slots=True)
+class _Tallied:
+    n: int
+    payload: bytes
+    segments: bytes | None
+
+    @classmethod
+    def of(cls, plan: _Plan, rows: Sequence[LabelledRow], n: int, split: SplitBucket | None) -> "_Tallied":
+        labelled = LabelledRows(
+            [row.value for row in rows],
+            [row.prediction for row in rows],
+            np.array([np.nan if row.score is None else row.score for row in rows], dtype=np.float64),
+        )
+        tally = tally_rows(plan.tally, labelled, unlabelled=max(0, n - len(rows)))
+        segments = None if split is None else split.tally(plan.tally, rows, labelled)
+        return cls(tally.n, encode_tally(tally), segments)

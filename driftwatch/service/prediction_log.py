@@ -209,7 +209,7 @@ def _feature(table: pa.Table, name: str, kind: ColumnKind, left_out: list[LeftOu
 
 def _tags(spec: ModelSpec, kinds: Mapping[str, ColumnKind]) -> list[str]:
     """Columns to split by, or of which something is demanded, that are neither features nor outputs."""
-    split_by = [name for split in spec.segments for name in split.columns]
+    split_by = [*(name for split in spec.segments for name in split.columns), *spec.protected]
     outputs = {name for role, name in spec.columns.roles().items() if role == "prediction" or role.startswith("score")}
     demanded = [each.column for each in spec.constraints if each.column not in outputs]
     return [name for name in dict.fromkeys((*split_by, *demanded)) if name not in kinds]

@@ -37,6 +37,7 @@ class OutcomeBucket:
         known_by: outcomes observed before this instant are counted; None: all.
         computed_at: when it was made.
         payload: the tally of the labelled rows, opaque here.
+        segments: the tallies of each segment, opaque too; None where rows are not split.
     """
 
     version_id: int
@@ -46,6 +47,7 @@ class OutcomeBucket:
     known_by: int | None
     computed_at: int
     payload: bytes
+    segments: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,14 @@ class OutcomeProgress:
         reference_start: of the reference from which the age was learned.
         reference_end: excluded.
         judged_age: how long after the end of a window its outcomes are judged, microseconds.
+        splits: by what the rows were split that are counted, opaque here; "" for nothing.
     """
 
     counted_until: int
     reference_start: int
     reference_end: int
     judged_age: int
+    splits: str = ""
 
 
 _COLUMNS = tuple(outcome_profiles.c[name] for name in OutcomeBucket.__dataclass_fields__)
@@ -103,18 +107,21 @@ def read_outcome_buckets(
         )
         .order_by(held.bucket_at, held.version_id)
     )
-    return [OutcomeBucket(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6])) for row in rows]
+    return [
+        OutcomeBucket(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), row[7] and bytes(row[7]))
+        for row in rows
+    ]
 
 
 def read_progress(conn: Connection, model_id: int) -> OutcomeProgress | None:
     """How far a model's outcomes are counted, or None before the first time."""
     held = outcome_counts.c
     row = conn.execute(
-        select(held.counted_until, held.reference_start, held.reference_end, held.judged_age).where(
+        select(held.counted_until, held.reference_start, held.reference_end, held.judged_age, held.splits).where(
             held.model_id == model_id
         )
     ).one_or_none()
-    return None if row is None else OutcomeProgress(*row)
+    return None if row is None else OutcomeProgress(*row[:4], row[4] or "")
 
 
 def put_progress(conn: Connection, model_id: int, progress: OutcomeProgress) -> None:

@@ -86,9 +86,10 @@ def test_outcomes_can_be_read_as_of_an_age(store: Store) -> None:
 def test_a_bucket_is_replaced_as_a_whole(store: Store, stage: str) -> None:
     with store.begin() as conn:
         _, version_id = _predict(conn, "a", START, received_at=1)
-        for n_labelled, computed_at in ((1, 10), (2, 20)):
-            made = OutcomeBucket(version_id, START, 5, n_labelled, None, computed_at, b"payload")
+        for n_labelled, computed_at, segments in ((1, 10, b"segments"), (2, 20, None), (3, 30, b"others")):
+            made = OutcomeBucket(version_id, START, 5, n_labelled, None, computed_at, b"payload", segments)
             outcome_profile.put_outcome_bucket(conn, stage, made)
+            assert outcome_profile.read_outcome_buckets(conn, [version_id], stage, START, START + 1) == [made]
 
         def read(at: str, start: int, since: int | None = None) -> list[OutcomeBucket]:
             return outcome_profile.read_outcome_buckets(
@@ -96,7 +97,7 @@ def test_a_bucket_is_replaced_as_a_whole(store: Store, stage: str) -> None:
             )
 
         assert read(stage, START) == [made]
-        assert read(stage, START, since=21) == []
+        assert read(stage, START, since=31) == []
         assert read(stage, START + 1) == []
         assert read(JUDGED if stage == LATEST else LATEST, START) == []
 
@@ -105,7 +106,7 @@ def test_how_far_outcomes_are_counted_is_remembered(store: Store) -> None:
     with store.begin() as conn:
         model_id, _ = _predict(conn, "a", START, received_at=1)
         assert outcome_profile.read_progress(conn, model_id) is None
-        for counted_until in (5, 9):
-            progress = OutcomeProgress(counted_until, START, START + DAY, HOUR)
+        for counted_until, splits in ((5, ""), (9, "country")):
+            progress = OutcomeProgress(counted_until, START, START + DAY, HOUR, splits)
             outcome_profile.put_progress(conn, model_id, progress)
             assert outcome_profile.read_progress(conn, model_id) == progress

@@ -17,6 +17,7 @@ outcome_profiles = Table(  # made again whenever an outcome or a late prediction
     instant("known_by", nullable=True),
     instant("computed_at"),
     Column("payload", LargeBinary, nullable=False),
+    Column("segments", LargeBinary),  # the same rows by segment; null: nothing is declared to split them by
     PrimaryKeyConstraint("version_id", "stage", "bucket_at"),
 )
 
@@ -28,4 +29,5 @@ outcome_counts = Table(
     instant("reference_start"),  # from which the age was learned
     instant("reference_end"),
     Column("judged_age", BigInteger, nullable=False),  # microseconds after the end of a window
+    text_column("splits", nullable=True),  # by what the rows were split that are counted
 )
