@@ -143,8 +143,7 @@ class ModelSpec:
         """Declared keys that are kept, and that the service of this release does not act on."""
         declared = {
             "protected": self.protected,
-            "columns.decision": self.columns.decision,
-            "columns.query_id": self.columns.query_id,
+            "columns.query_id": None if self.task == "ranking" else self.columns.query_id,
         }
         return tuple(key for key, value in declared.items() if value)
 

@@ -14,10 +14,17 @@ from driftwatch.performance.discrimination import delong_interval, roc_auc
 from driftwatch.performance.interval import wilson
 from driftwatch.performance.mean_tally import MeanTally, tally_mean
 from driftwatch.performance.result import Interval, PerformanceResult, direction_of
-from driftwatch.performance.score_table import ScoreTable
+from driftwatch.performance.score_table import ScoreTable, bin_scores, pack_scores, unpack_scores
 from driftwatch.profiles.packing import pack_counts, unpack_counts
 
-__all__ = ["MulticlassTally", "average", "multiclass_correlation", "multiclass_performance", "tally_multiclass"]
+__all__ = [
+    "MulticlassTally",
+    "add_by_class",
+    "average",
+    "multiclass_correlation",
+    "multiclass_performance",
+    "tally_multiclass",
+]
 
 _PER_CLASS = ("precision", "recall", "specificity", "f1")
 _LEAST_PROBABILITY = 2.0**-52
@@ -34,6 +41,8 @@ class MulticlassTally:
         log_loss: logarithmic losses of the rows with a score for every class.
         brier: their squared distances from the outcome, 0 to 2.
         unlabelled: rows without an outcome.
+        scored: int64[B, 2] by class: the rows with a score of it, by bin (:data:`~.score_table.CLASS_EDGES`) and
+            whether they turned out to be of it.
     """
 
     classes: tuple[str, ...]
@@ -41,6 +50,7 @@ class MulticlassTally:
     log_loss: MeanTally = field(default_factory=MeanTally)
     brier: MeanTally = field(default_factory=MeanTally)
     unlabelled: int = 0
+    scored: Mapping[str, Counts] = field(default_factory=dict)
 
     def __add__(self, other: "MulticlassTally") -> "MulticlassTally":
         """Both together."""
@@ -51,6 +61,7 @@ class MulticlassTally:
             self.log_loss + other.log_loss,
             self.brier + other.brier,
             self.unlabelled + other.unlabelled,
+            add_by_class(self.scored, other.scored),
         )
 
     def _spread(self, classes: Sequence[str]) -> Counts:
@@ -70,6 +81,11 @@ class MulticlassTally:
         total = self.n + self.unlabelled
         return self.n / total if total else 0.0
 
+    @property
+    def tables(self) -> dict[str, ScoreTable]:
+        """By class with scores, those of the rows that are of it and that are not."""
+        return {name: ScoreTable(counts[:, 1], counts[:, 0], exact=False) for name, counts in self.scored.items()}
+
     def one_against_rest(self, name: str) -> Confusion:
         """The binary confusion of one class."""
         place = self.classes.index(name)
@@ -80,12 +96,13 @@ class MulticlassTally:
     def to_fields(self) -> list[Any]:
         """Plain values for msgpack."""
         losses = [self.log_loss.to_fields(), self.brier.to_fields()]
-        return [list(self.classes), pack_counts(self.counts.reshape(-1)), *losses, self.unlabelled]
+        scored = {name: pack_scores(counts) for name, counts in self.scored.items()}
+        return [list(self.classes), pack_counts(self.counts.reshape(-1)), *losses, self.unlabelled, scored]
 
     @classmethod
     def from_fields(cls, fields: list[Any]) -> "MulticlassTally":
         """Read what :meth:`to_fields` wrote."""
-        classes, counts, log_loss, brier, unlabelled = fields
+        classes, counts, log_loss, brier, unlabelled, *rest = fields
         shape = (len(classes), len(classes))
         return cls(
             tuple(classes),
@@ -93,6 +110,7 @@ class MulticlassTally:
             MeanTally.from_fields(log_loss),
             MeanTally.from_fields(brier),
             unlabelled,
+            {name: unpack_scores(packed) for name, packed in (rest[0] if rest else {}).items()},
         )
 
 
@@ -118,9 +136,17 @@ def tally_multiclass(
     cells = np.bincount(was * len(classes) + decided, minlength=len(classes) ** 2).astype(np.int64)
     counts = cells.reshape(len(classes), len(classes))
     losses = _losses(classes, was, scores) if scores else (MeanTally(), MeanTally())
-    return MulticlassTally(
-        classes, counts.reshape(len(classes), -1) if classes else counts.reshape(0, 0), *losses, unlabelled
-    )
+    of = np.array(outcomes, dtype=object)
+    scored = {name: bin_scores(values, of == name) for name, values in (scores or {}).items()}
+    return MulticlassTally(classes, counts, *losses, unlabelled, scored)
+
+
+def add_by_class(left: Mapping[str, Counts], right: Mapping[str, Counts]) -> dict[str, Counts]:
+    """Counts of the same bins, class by class."""
+    return {
+        name: left[name] + right[name] if name in left and name in right else (left if name in left else right)[name]
+        for name in {**left, **right}
+    }
 
 
 def _losses(
@@ -147,7 +173,8 @@ def multiclass_performance(
     Args:
         tally: its labelled rows.
         rng: of the bootstrap intervals; without one the metrics that need it have none.
-        tables: for each class the scores of the rows that are of it and that are not, for ROC AUC one against the rest.
+        tables: for each class the scores of the rows that are of it and that are not, for ROC AUC one against the rest;
+            without them those of the tally's bins.
     """
     if not tally.n:
         return []
@@ -158,7 +185,7 @@ def multiclass_performance(
             of_counts = partial(average, metric=metric, weighting=weighting)
             interval = None if rng is None else bootstrap_counts(of_counts, tally.counts, rng)
             results.append(_result(tally, metric, average(tally.counts, metric, weighting), interval, of=weighting))
-    return results + _areas(tally, tables or {})
+    return results + _areas(tally, tally.tables if tables is None else tables)
 
 
 def average(counts: Counts, metric: str, weighting: str) -> float | None:

@@ -5,15 +5,21 @@ histogram they hold the pairs within a bin for ties, and each can say how far it
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ScoreTable", "score_edges", "tabulate_scores"]
+from driftwatch.profiles.packing import pack_counts, unpack_counts
+
+__all__ = ["CLASS_EDGES", "ScoreTable", "bin_scores", "pack_scores", "score_edges", "tabulate_scores", "unpack_scores"]
 
 Counts = NDArray[np.int64]
 
 _LOGIT = 1 / (1 + np.exp(-np.arange(-384, 385) / 32))  # 769 scores from 6e-6 to 1 - 6e-6
+
+CLASS_EDGES = _LOGIT
+"""The boundaries of the bins of a class's score, of several classes: the same for all models, so that bins add up."""
 
 
 def score_edges(edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -90,3 +96,31 @@ def tabulate_scores(scores: NDArray[np.float64], outcomes: NDArray[np.bool_]) ->
     positives = np.bincount(place[outcomes], minlength=len(distinct))
     negatives = np.bincount(place[~outcomes], minlength=len(distinct))
     return ScoreTable(positives.astype(np.int64), negatives.astype(np.int64))
+
+
+def bin_scores(scores: NDArray[np.float64], of_class: NDArray[np.bool_]) -> Counts:
+    """int64[B, 2]: rows by the bin of one class's score (:data:`CLASS_EDGES`) and whether they are of the class.
+
+    Args:
+        scores: float64[n]; rows with NaN are in no bin.
+        of_class: bool[n].
+    """
+    known = np.isfinite(scores)
+    place = np.searchsorted(CLASS_EDGES, scores[known], side="left")
+    cells = np.bincount(place * 2 + of_class[known], minlength=2 * (len(CLASS_EDGES) + 1))
+    return cells.astype(np.int64).reshape(-1, 2)
+
+
+def pack_scores(counts: Counts) -> list[Any]:
+    """Plain values for msgpack; only the occupied cells are written."""
+    flat = counts.reshape(-1)
+    occupied = np.flatnonzero(flat)
+    return [len(counts), pack_counts(np.diff(occupied, prepend=0)), pack_counts(flat[occupied])]
+
+
+def unpack_scores(fields: list[Any]) -> Counts:
+    """Read what :func:`pack_scores` wrote."""
+    bins, places, values = fields
+    counts = np.zeros((bins, 2), dtype=np.int64)
+    counts.reshape(-1)[np.cumsum(unpack_counts(places))] = unpack_counts(values)
+    return counts

@@ -86,7 +86,7 @@ def read_categories(column: pa.ChunkedArray, *, boolean: bool = False) -> Catego
     encoded = column.combine_chunks().dictionary_encode()
     values = [str(value) for value in encoded.dictionary.to_pylist()]
     if boolean:
-        values = ["false" if value.strip().lower() in _FALSE else "true" for value in values]
+        values = ["true" if is_true(value) else "false" for value in values]
     codes = to_codes(encoded.indices)
     # A sorted dictionary: the order of the rows leaves no trace.
     dictionary, place = np.unique(np.array(values, dtype=object), return_inverse=True)
@@ -107,6 +107,15 @@ def read_flags(column: pa.ChunkedArray) -> NDArray[np.bool_]:
     categories = read_categories(column, boolean=True)
     failing = np.array([*(value == "true" for value in categories.dictionary), False])
     return np.asarray(failing[categories.codes], dtype=np.bool_)
+
+
+def is_true(text: str) -> bool:
+    """Whether a value says yes: null, false, zero and empty text say no.
+
+    >>> is_true("approved"), is_true("0"), is_true("No")
+    (True, False, False)
+    """
+    return text.strip().lower() not in _FALSE
 
 
 def read_times(column: pa.ChunkedArray, zone: ZoneInfo) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from driftwatch.domain.signal import ColumnKind
 from driftwatch.errors import DataError
 from driftwatch.integrations.tabular import read_table
+from driftwatch.monitors.outcome_role import role_columns
 from driftwatch.monitors.spec import ATTRIBUTION, ModelSpec
 from driftwatch.service.apply import apply_documents
 from driftwatch.service.arrow_body import envelope_values, wire_column, wire_vectors
@@ -195,8 +196,8 @@ def _frame(log: _Log, rows: NDArray[np.int64], prefix: str, version: str, deploy
 
 
 def _tags(spec: ModelSpec, names: list[str]) -> dict[str, str]:
-    """By tag, the columns that rows are split by, and those of attributions."""
-    split_by = [*(name for split in spec.segments for name in split.columns), *spec.protected]
+    """By tag, the columns that rows are split and tallied by, and those of attributions."""
+    split_by = [*(name for split in spec.segments for name in split.columns), *spec.protected, *role_columns(spec)]
     attributions = {f"{ATTRIBUTION}{feature}": name for feature, name in spec.attribution_columns(names).items()}
     return {**dict(zip(split_by, split_by, strict=True)), **attributions}
 

@@ -1,7 +1,7 @@
 """The outcomes of a historical log, judged as the service would have: at one age, with what was known by then."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from driftwatch.monitors.outcome import (
 from driftwatch.monitors.outcome_cells import bin_values
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window
+from driftwatch.performance.query import group_queries
 from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.tally import TallyPlan, as_class, performance_of, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
@@ -48,8 +49,8 @@ class OutcomeReplay:
         spec: the model's declaration.
         alignment: of the windows.
         age: at which buckets are judged, microseconds.
-        at: int64[n], of every row, ascending.
         labels: of every row.
+        counted: the rows whose outcome can exist, in order of the time at which they count.
         plan: how they are tallied.
         history: the drift history, which holds the histogram of every window's scores.
         baseline: what the labelled reference says, or None where too little of it is labelled.
@@ -60,8 +61,8 @@ class OutcomeReplay:
     spec: ModelSpec
     alignment: Alignment
     age: int
-    at: NDArray[np.int64]
     labels: Labels
+    counted: "_Counted"
     plan: TallyPlan
     history: History
     baseline: OutcomeBaseline | None
@@ -92,10 +93,7 @@ class OutcomeReplay:
         return rows
 
     def _metrics(self, low: int, high: int, as_of: int) -> Iterator[dict[str, Any]]:
-        first, stop = np.searchsorted(self.at, [low, high]).tolist()
-        rows = np.arange(first, stop)
-        if self.labels.decided is not None:
-            rows = rows[self.labels.decided[rows]]
+        rows = self.counted.between(low, high)
         if not len(rows):
             return
         known = rows[self.labels.known_at[rows] <= as_of]
@@ -121,8 +119,7 @@ class OutcomeReplay:
 
     def _estimates(self, low: int, high: int, shared: Mapping[str, Any], as_of: int) -> Iterator[dict[str, Any]]:
         if self.by_row is not None:
-            first, stop = np.searchsorted(self.at, [low, high]).tolist()
-            yield from self._told(self.by_row.estimate(self.labels, np.arange(first, stop)), shared, as_of)
+            yield from self._told(self.by_row.estimate(self.labels, self.counted.between(low, high)), shared, as_of)
             return
         column = self.history.columns.get(("output", "score"))
         calibration = self.baseline.calibration if self.baseline is not None else None
@@ -153,6 +150,31 @@ class OutcomeReplay:
             }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Counted:
+    """The rows whose outcome can exist, k of them, in order of the time at which they count.
+
+    Attributes:
+        rows: int64[k], places in the log.
+        at: int64[k], when each was predicted; when its query was asked, of a ranking.
+    """
+
+    rows: NDArray[np.int64]
+    at: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, at: NDArray[np.int64], decided: NDArray[np.bool_] | None) -> "_Counted":
+        """From the time at which each row counts."""
+        order = np.argsort(at, kind="stable")
+        rows = order if decided is None else order[decided[order]]
+        return cls(rows, at[rows])
+
+    def between(self, low: int, high: int) -> NDArray[np.int64]:
+        """The rows of [low, high)."""
+        first, stop = np.searchsorted(self.at, [low, high]).tolist()
+        return self.rows[first:stop]
+
+
 def replay_outcomes(
     log: PredictionLog, spec: ModelSpec, history: History, reference: tuple[int, int]
 ) -> OutcomeReplay | None:
@@ -167,6 +189,11 @@ def replay_outcomes(
     labels = log.labels
     if labels is None:
         return None
+    counted_at = log.at
+    if spec.task == "ranking" and labels.queries is not None:
+        queries, counted_at = group_queries(log.at, labels.queries)
+        labels = replace(labels, queries=queries)
+    counted = _Counted.of(counted_at, labels.decided)
     alignment = history.alignment
     classes = (
         [None] * len(log) if spec.task in {"regression", "ranking"} else [as_class(each) for each in labels.values]
@@ -177,7 +204,7 @@ def replay_outcomes(
     errors = _error_codec(log, labels, reference) if spec.task == "regression" else None
     edges = np.zeros(0) if codec is None else score_edges(codec.edges)
     plan = TallyPlan(spec.task, edges, errors, spec.decision_threshold)
-    outcomes = _judged_history(log, labels, plan, alignment, age, codec, errors)
+    outcomes = _judged_history(counted, labels, plan, alignment, age, codec, errors)
     first, stop = alignment.index(reference[0]), alignment.index(reference[1] - 1) + 1
     calendar = Calendar(alignment.width // SECOND, first, spec.timezone)
     scores = OutcomeHistory(codec)
@@ -196,7 +223,7 @@ def replay_outcomes(
         ends = [alignment.start(index + 1) for index in range(stop, alignment.index(int(log.at[-1])) + 1)]
         expected = expected_verdicts(baseline, scores, alignment, ends, alignment.start(stop) + age)
     return OutcomeReplay(
-        spec, alignment, age, log.at, labels, plan, history, baseline, verdicts, scores, expected, by_row
+        spec, alignment, age, labels, counted, plan, history, baseline, verdicts, scores, expected, by_row
     )
 
 
@@ -211,7 +238,7 @@ def _error_codec(log: PredictionLog, labels: Labels, reference: tuple[int, int])
 
 
 def _judged_history(
-    log: PredictionLog,
+    counted: _Counted,
     labels: Labels,
     plan: TallyPlan,
     alignment: Alignment,
@@ -222,13 +249,11 @@ def _judged_history(
     """Each window with the outcomes that were known `age` after its end."""
     history = OutcomeHistory(score_codec, error_codec)
     origin = alignment.index(0) - int(bucket_numbers(np.zeros(1, dtype=np.int64), alignment.width, alignment.zone)[0])
-    indexes = bucket_numbers(log.at, alignment.width, alignment.zone) + origin
-    bounds = np.flatnonzero(np.diff(indexes, prepend=indexes[0] - 1))
-    for low, high in zip(bounds.tolist(), [*bounds[1:].tolist(), len(log)], strict=True):
+    indexes = bucket_numbers(counted.at, alignment.width, alignment.zone) + origin
+    bounds = np.flatnonzero(np.diff(indexes, prepend=-1))
+    for low, high in zip(bounds.tolist(), [*bounds[1:].tolist(), len(indexes)], strict=True):
         index = int(indexes[low])
-        rows = np.arange(low, high)
-        if labels.decided is not None:
-            rows = rows[labels.decided[rows]]
+        rows = counted.rows[low:high]
         known = rows[labels.known_at[rows] <= alignment.start(index + 1) + age]
         if len(known):
             tally = tally_rows(plan, labels.known(known), unlabelled=len(rows) - len(known))

@@ -17,14 +17,18 @@ from sqlalchemy import Connection
 from driftwatch.domain.instant import MINUTE
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.maturity import judged_age, outcome_width
+from driftwatch.monitors.outcome_role import role_columns, roles_key
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.splits import splits_key, splits_of
+from driftwatch.performance.query import QUERY_REACH
 from driftwatch.performance.score_table import score_edges
-from driftwatch.performance.tally import LabelledRows, TallyPlan, as_class, encode_tally, tally_rows
+from driftwatch.performance.tally import TallyPlan, as_class, encode_tally, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.profiles.segmentation import Segmentation
 from driftwatch.service.agenda import read_agenda
 from driftwatch.service.binning import ERROR_CODEC, read_binnings, register_codecs
+from driftwatch.service.outcome_roles import RoleRows, labelled_rows, roles_of, span_of
+from driftwatch.service.row_columns import read_columns
 from driftwatch.service.segment_settling import SplitBucket
 from driftwatch.storage import outcome, outcome_profile, prediction, registration
 from driftwatch.storage.outcome import LabelledRow
@@ -97,8 +101,9 @@ class OutcomeSettler:
             progress = outcome_profile.read_progress(conn, model.id)
             if progress is None or (progress.reference_start, progress.reference_end) != agenda.reference:
                 progress = _begin(conn, model, agenda.spec, agenda.reference)
-            elif progress.splits != splits_key(splits_of(agenda.spec)):
-                progress = replace(progress, counted_until=0, splits=splits_key(splits_of(agenda.spec)))
+            elif (progress.splits, progress.roles) != _keys(agenda.spec):
+                splits, roles = _keys(agenda.spec)
+                progress = replace(progress, counted_until=0, splits=splits, roles=roles)
             elif self._is_known(model.id, newest, clock):
                 return 0
         plan = self._plan(model, agenda.spec, progress)
@@ -107,6 +112,8 @@ class OutcomeSettler:
         with self._store.read() as conn:
             since = max(0, progress.counted_until - _OVERLAP)
             touched = outcome.touched_buckets(conn, model.id, since, now + 1, width=plan.width)
+            if plan.spec.task == "ranking" and plan.spec.columns.query_id is not None:
+                touched = _with_neighbours(conn, touched, plan.width)
         for first in range(0, len(touched), _AT_ONCE):
             if self._should_stop():
                 return first
@@ -172,7 +179,26 @@ def _begin(conn: Connection, model: ModelRow, spec: ModelSpec, reference: tuple[
         reference,
         Alignment.of(spec).hourly.width,
     )
-    return OutcomeProgress(0, *reference, age, splits_key(splits_of(spec)))
+    return OutcomeProgress(0, *reference, age, *_keys(spec))
+
+
+def _keys(spec: ModelSpec) -> tuple[str, str]:
+    """What tells two declarations apart by which rows are tallied otherwise: their splits, and their roles."""
+    return splits_key(splits_of(spec)), roles_key(spec)
+
+
+def _with_neighbours(conn: Connection, touched: Sequence[tuple[int, int]], width: int) -> list[tuple[int, int]]:
+    """These buckets, and those around in which a query may have been asked that has items in them."""
+    steps = -(-2 * QUERY_REACH // width)
+    near = {
+        (version_id, bucket_at + step * width) for version_id, bucket_at in touched for step in range(-steps, steps + 1)
+    }
+    known = {*touched}
+    return sorted(
+        (version_id, at)
+        for version_id, at in near
+        if (version_id, at) in known or prediction.count_predictions(conn, version_id, at, at + width)
+    )
 
 
 def _reference_rows(conn: Connection, model_id: int, reference: tuple[int, int]) -> list[LabelledRow]:
@@ -184,18 +210,18 @@ def _reference_rows(conn: Connection, model_id: int, reference: tuple[int, int])
 
 
 def _stages(conn: Connection, plan: _Plan, version_id: int, bucket_at: int, *, now: int) -> dict[str, OutcomeBucket]:
-    end = bucket_at + plan.width
-    rows = outcome.current_outcomes(conn, plan.model.id, version_id, bucket_at, end)
-    n = prediction.count_predictions(conn, version_id, bucket_at, end)
-    split = SplitBucket.read(conn, version_id, bucket_at, end, plan.splits) if plan.splits else None
-    tallied = _Tallied.of(plan, rows, n, split)
+    rows = _Bucket.read(conn, plan, version_id, bucket_at)
+    told = outcome.current_outcomes(conn, plan.model.id, version_id, *rows.span)
+    latest = judged = rows.tally(plan, told)
     known_by = plan.alignment.start(plan.alignment.index(bucket_at) + 1) + plan.age + 1
-    made = {LATEST: OutcomeBucket(version_id, bucket_at, n, tallied.n, None, now, tallied.payload, tallied.segments)}
-    if any(row.observed_at >= known_by for row in rows):
-        early = outcome.current_outcomes(conn, plan.model.id, version_id, bucket_at, end, observed_by=known_by)
-        tallied = _Tallied.of(plan, early, n, split)
-    judged = OutcomeBucket(version_id, bucket_at, n, tallied.n, known_by, now, tallied.payload, tallied.segments)
-    return {**made, JUDGED: judged}
+    if any(row.observed_at >= known_by for row in told):
+        early = outcome.current_outcomes(conn, plan.model.id, version_id, *rows.span, observed_by=known_by)
+        judged = rows.tally(plan, early)
+    shared = (version_id, bucket_at, rows.n)
+    return {
+        LATEST: OutcomeBucket(*shared, latest.n, None, now, latest.payload, latest.segments, rows.undecided(told)),
+        JUDGED: OutcomeBucket(*shared, judged.n, known_by, now, judged.payload, judged.segments),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +230,42 @@ class _Tallied:
     payload: bytes
     segments: bytes | None
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bucket:
+    """The predictions of one version's bucket, and what their columns say of their outcomes.
+
+    Attributes:
+        span: where outcomes of them are looked for, microseconds UTC.
+        n: those that are counted.
+        roles: None where no column says which are counted.
+        split: None where rows are not split.
+    """
+
+    span: tuple[int, int]
+    n: int
+    roles: RoleRows | None = None
+    split: SplitBucket | None = None
+
     @classmethod
-    def of(cls, plan: _Plan, rows: Sequence[LabelledRow], n: int, split: SplitBucket | None) -> "_Tallied":
-        labelled = LabelledRows(
-            [row.value for row in rows],
-            [row.prediction for row in rows],
-            np.array([np.nan if row.score is None else row.score for row in rows], dtype=np.float64),
-        )
-        tally = tally_rows(plan.tally, labelled, unlabelled=max(0, n - len(rows)))
-        segments = None if split is None else split.tally(plan.tally, rows, labelled)
-        return cls(tally.n, encode_tally(tally), segments)
+    def read(cls, conn: Connection, plan: _Plan, version_id: int, start: int) -> "_Bucket":
+        bucket = (start, start + plan.width)
+        has_roles = bool(roles_key(plan.spec))
+        if not has_roles and not plan.splits:
+            return cls(bucket, prediction.count_predictions(conn, version_id, *bucket))
+        span = span_of(plan.spec, bucket)
+        columns = {name for split in plan.splits.values() for name in split.columns} | {*role_columns(plan.spec)}
+        keyed = read_columns(conn, version_id, *span, columns)
+        roles = roles_of(keyed, plan.spec, span, bucket) if has_roles else None
+        counted = np.ones(len(keyed.envelopes), dtype=np.bool_) if roles is None else roles.counted
+        split = SplitBucket.of(keyed, plan.splits, counted) if plan.splits else None
+        return cls(span, int(counted.sum()), roles, split)
+
+    def tally(self, plan: _Plan, told: Sequence[LabelledRow]) -> _Tallied:
+        rows, labelled = (told, labelled_rows(told)) if self.roles is None else self.roles.labelled(told)
+        tally = tally_rows(plan.tally, labelled, unlabelled=max(0, self.n - len(labelled)))
+        segments = None if self.split is None else self.split.tally(plan.tally, rows, labelled)
+        return _Tallied(tally.n, encode_tally(tally), segments)
+
+    def undecided(self, told: Sequence[LabelledRow]) -> int:
+        return 0 if self.roles is None else self.roles.undecided(told)

@@ -26,7 +26,7 @@ from driftwatch.service.arrow_column import (
     read_times,
     read_values,
 )
-from driftwatch.service.label_log import Labels, read_labels
+from driftwatch.service.label_log import NEVER, Labels, read_labels
 
 __all__ = ["LeftOut", "PredictionLog", "read_log", "training_end"]
 
@@ -112,8 +112,16 @@ def read_log(source: Any, spec: ModelSpec) -> PredictionLog:
     keep = _usable_times(at, left_out)
     order = keep[np.argsort(at[keep], kind="stable")]
     first = _first_of_each(table, spec, order, left_out)
+    _tell_undecided(log.labels, spec, first, left_out)
     repeated_at = at[np.setdiff1d(order, first, assume_unique=True)]
     return replace(log.take(first), left_out=tuple(left_out), repeated_at=repeated_at)
+
+
+def _tell_undecided(labels: Labels | None, spec: ModelSpec, rows: NDArray[np.int64], left_out: list[LeftOut]) -> None:
+    if labels is not None and labels.decided is not None:
+        strays = int(np.count_nonzero(~labels.decided[rows] & (labels.known_at[rows] != NEVER)))
+        if strays:
+            left_out.append(LeftOut("an outcome of a row that was not decided", strays, spec.columns.decision))
 
 
 def _after_training(path: str, table: pa.Table, spec: ModelSpec) -> pa.Table:

@@ -30,12 +30,12 @@ class KeyedRows:
     Attributes:
         envelopes: n of them.
         rows: their columns; null where a row's features were not sent, or cannot be read.
-        place: by key, which of the n.
+        place: by key and time, which of the n.
     """
 
     envelopes: Sequence[SampledEnvelope]
     rows: Rows
-    place: Mapping[bytes, int]
+    place: Mapping[tuple[bytes, int], int]
 
     def column(self, name: str) -> Column | None:
         """A feature or tag; None if no row has it."""
@@ -67,4 +67,4 @@ def read_columns(conn: Connection, version_id: int, start: int, end: int, column
     rows = Rows(
         at=np.array([each.at for each in envelopes], dtype=np.int64), features=assembly.features(), tags=assembly.tags()
     )
-    return KeyedRows(envelopes, rows, {each.key: place for place, each in enumerate(envelopes)})
+    return KeyedRows(envelopes, rows, {(each.key, each.at): place for place, each in enumerate(envelopes)})

@@ -32,12 +32,13 @@ class OutcomeBucket:
     Attributes:
         version_id: whose.
         bucket_at: its start, microseconds UTC.
-        n: predictions in it.
+        n: predictions in it whose outcome counts.
         n_labelled: of them, how many have an outcome.
         known_by: outcomes observed before this instant are counted; None: all.
         computed_at: when it was made.
         payload: the tally of the labelled rows, opaque here.
         segments: the tallies of each segment, opaque too; None where rows are not split.
+        n_undecided: outcomes of rows that were not decided, which no tally holds.
     """
 
     version_id: int
@@ -48,6 +49,7 @@ class OutcomeBucket:
     computed_at: int
     payload: bytes
     segments: bytes | None = None
+    n_undecided: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class OutcomeProgress:
         reference_end: excluded.
         judged_age: how long after the end of a window its outcomes are judged, microseconds.
         splits: by what the rows were split that are counted, opaque here; "" for nothing.
+        roles: the columns that rows are tallied by, see :func:`~driftwatch.monitors.outcome_role.roles_key`.
     """
 
     counted_until: int
@@ -67,6 +70,7 @@ class OutcomeProgress:
     reference_end: int
     judged_age: int
     splits: str = ""
+    roles: str = ""
 
 
 _COLUMNS = tuple(outcome_profiles.c[name] for name in OutcomeBucket.__dataclass_fields__)
@@ -107,21 +111,16 @@ def read_outcome_buckets(
         )
         .order_by(held.bucket_at, held.version_id)
     )
-    return [
-        OutcomeBucket(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]), row[7] and bytes(row[7]))
-        for row in rows
-    ]
+    return [OutcomeBucket(*row[:6], bytes(row[6]), row[7] and bytes(row[7]), row[8]) for row in rows]  # type: ignore[call-arg]
 
 
 def read_progress(conn: Connection, model_id: int) -> OutcomeProgress | None:
     """How far a model's outcomes are counted, or None before the first time."""
     held = outcome_counts.c
     row = conn.execute(
-        select(held.counted_until, held.reference_start, held.reference_end, held.judged_age, held.splits).where(
-            held.model_id == model_id
-        )
+        select(*(held[name] for name in OutcomeProgress.__dataclass_fields__)).where(held.model_id == model_id)
     ).one_or_none()
-    return None if row is None else OutcomeProgress(*row[:4], row[4] or "")
+    return None if row is None else OutcomeProgress(*row)
 
 
 def put_progress(conn: Connection, model_id: int, progress: OutcomeProgress) -> None:

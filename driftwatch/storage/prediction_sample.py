@@ -28,6 +28,7 @@ class SampledEnvelope(NamedTuple):
     prediction: Scalar
     latency_seconds: float | None
     error: str | None
+    request_id: str | None
 
 
 _SLICES = 100
@@ -112,7 +113,7 @@ _ENVELOPE = tuple(
     predictions.c[name]
     for name in (
         *("predicted_at", "day", "batch_id", "position", "key", "prediction_id", "score", "prediction_number"),
-        *("prediction_text", "latency_seconds", "error"),
+        *("prediction_text", "latency_seconds", "error", "request_id"),
     )
 )
 
@@ -123,10 +124,10 @@ def _made(version_id: int, start: int, end: int) -> tuple[ColumnElement[bool], .
 
 
 def _envelope(row: Row[Any]) -> SampledEnvelope:
-    at, day, batch_id, position, key, name, score, number, words, latency, error = tuple(row)
+    at, day, batch_id, position, key, name, score, number, words, latency, error, request = tuple(row)
     return SampledEnvelope(
         at, day, batch_id, position, bytes(key), name or spell_key(bytes(key)), score, join(number, words), latency,
-        error,
+        error, request,
     )  # fmt: skip
 
 

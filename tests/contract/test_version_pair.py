@@ -3,13 +3,14 @@
 from ingesting import NOON, frame_of, send, version_id
 
 from driftwatch.domain.instant import HOUR
+from driftwatch.storage import version_pair
 from driftwatch.storage.store import Store
-from driftwatch.storage.version_pair import ArmCount, Pair, count_arm, find_span, read_pairs
+from driftwatch.storage.version_pair import ArmCount, Pair
 
 
 def pairs(store: Store, start: int = NOON, end: int = NOON + HOUR) -> list[Pair]:
     with store.read() as conn:
-        return list(read_pairs(conn, version_id(store), version_id(store, version="2"), start, end))
+        return list(version_pair.read_pairs(conn, version_id(store), version_id(store, version="2"), start, end))
 
 
 def test_calls_are_counted_by_bucket_and_a_failed_one_has_no_latency(store: Store) -> None:
@@ -17,10 +18,10 @@ def test_calls_are_counted_by_bucket_and_a_failed_one_has_no_latency(store: Stor
     seconds, errors = [0.5, 2.0, 9.0, None], [None, None, "timeout", "timeout"]
     send(store, frame_of("a", n=4, at=at, latency_seconds=seconds, error=errors))
     with store.read() as conn:
-        found = count_arm(conn, version_id(store), NOON, NOON + 2 * HOUR, width=HOUR, slow_seconds=1.0)
-        until = count_arm(conn, version_id(store), NOON, NOON + HOUR, width=HOUR, slow_seconds=2.0)
-        span = find_span(conn, version_id(store))
-        nothing = find_span(conn, 99)
+        found = version_pair.count_arm(conn, version_id(store), NOON, NOON + 2 * HOUR, width=HOUR, slow_seconds=1.0)
+        until = version_pair.count_arm(conn, version_id(store), NOON, NOON + HOUR, width=HOUR, slow_seconds=2.0)
+        span = version_pair.find_span(conn, version_id(store))
+        nothing = version_pair.find_span(conn, 99)
     assert found == [ArmCount(NOON, 3, 1, 2, 2.5, 4.25, 1), ArmCount(NOON + HOUR, 1, 1, 0, 0.0, 0.0, 0)]
     assert until == [ArmCount(NOON, 3, 1, 2, 2.5, 4.25, 0)]
     assert (span, nothing) == ((NOON, NOON + HOUR), None)

@@ -26,7 +26,7 @@ from driftwatch.storage.schema.arrival import (
 )
 from driftwatch.storage.schema.column import metadata
 from driftwatch.storage.schema.judging import findings, monitor_runs, monitors, reference_sets
-from driftwatch.storage.schema.labelling import outcome_counts, outcome_profiles
+from driftwatch.storage.schema.labelling import error_models, outcome_counts, outcome_profiles, row_profiles
 from driftwatch.storage.schema.registration import codecs, features, model_versions, models
 from driftwatch.storage.schema.routing import routes, silences
 from driftwatch.storage.schema.service import annotations, api_keys, audit_events, deployments, heartbeats, leases
@@ -43,6 +43,7 @@ __all__ = [
     "client_drops",
     "codecs",
     "deployments",
+    "error_models",
     "feature_blocks",
     "features",
     "findings",
@@ -67,5 +68,6 @@ __all__ = [
     "receivers",
     "reference_sets",
     "routes",
+    "row_profiles",
     "silences",
 ]

@@ -31,7 +31,7 @@ def test_every_prediction_has_its_own_values_and_a_place_by_key(store: Store) ->
         assert found.column("nothing") is None
         for name in ("carrier", "gate"):
             assert column(found, name) == {identity: row[name] for identity, row in rows.items()}
-        assert [found.place[each.key] for each in found.envelopes] == list(range(1_507))
+        assert [found.place[each.key, each.at] for each in found.envelopes] == list(range(1_507))
         assert compact_blocks(store, now=LATER) >= 0
 
 
