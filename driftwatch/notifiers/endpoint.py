@@ -10,7 +10,7 @@ from driftwatch.errors import DeliveryError
 from driftwatch.monitors import reading
 from driftwatch.notifiers.secret import Reference, is_loopback, parse_reference, reject_unknown_keys, split_url
 
-__all__ = ["Endpoint", "parse_webhook"]
+__all__ = ["Endpoint", "is_link_local", "parse_webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Endpoint:
                 f"address. Copy it from {self.whose} again.",
                 retryable=True,
             )
-        if not self.any_host and any(_is_forbidden(address) for address in _addresses(parts.hostname or "")):
+        if not self.any_host and is_link_local(parts.hostname or ""):
             raise DeliveryError(
                 f"{self.key}: the address is link-local, where machines keep credentials. If it is right, add "
                 "allow_link_local: true.",
@@ -81,6 +81,11 @@ def parse_webhook(options: Mapping[str, Any], *, whose: str) -> tuple[Endpoint, 
     reject_unknown_keys(options, ("webhook_url", "timeout_seconds"))
     timeout = reading.read_number(options.get("timeout_seconds", 10), "timeout_seconds", low=1, high=60)
     return Endpoint.parse(options.get("webhook_url"), "webhook_url", whose=whose), timeout
+
+
+def is_link_local(host: str) -> bool:
+    """Whether a host's name leads to an address at which clouds hand out credentials, or to no machine's own."""
+    return any(_is_forbidden(address) for address in _addresses(host))
 
 
 def _addresses(host: str) -> list[str]:

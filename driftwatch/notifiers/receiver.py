@@ -9,6 +9,7 @@ from driftwatch._registry import Registry
 from driftwatch.domain.notification import Notifier
 from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
+from driftwatch.notifiers.apprise import AppriseNotifier
 from driftwatch.notifiers.email import EmailNotifier
 from driftwatch.notifiers.heartbeat import HEARTBEAT, HeartbeatNotifier
 from driftwatch.notifiers.pagerduty import PagerDutyNotifier
@@ -28,6 +29,7 @@ NOTIFIERS.add("email", EmailNotifier.parse)
 NOTIFIERS.add("pagerduty", PagerDutyNotifier.parse)
 NOTIFIERS.add("teams", TeamsNotifier.parse)
 NOTIFIERS.add("webhook", WebhookNotifier.parse)
+NOTIFIERS.add("apprise", AppriseNotifier.parse)
 NOTIFIERS.add(HEARTBEAT, HeartbeatNotifier.parse)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

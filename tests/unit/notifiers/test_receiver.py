@@ -23,7 +23,7 @@ def test_a_document_comes_back_as_it_was_and_builds_its_notifier() -> None:
 
 
 def test_the_types_are_registered() -> None:
-    assert list(NOTIFIERS) == ["email", "heartbeat", "pagerduty", "slack", "slack_bot", "teams", "webhook"]
+    assert list(NOTIFIERS) == ["apprise", "email", "heartbeat", "pagerduty", "slack", "slack_bot", "teams", "webhook"]
 
 
 @pytest.mark.parametrize("name", [None, "", "a b", "../x", "x" * 90])
