@@ -19,6 +19,7 @@ _EVENTS = "https://events.pagerduty.com/v2/enqueue"
 _ACTIONS = {"resolved": "resolve", "acknowledged": "acknowledge"}
 _KEY_LENGTH = 32
 _LONGEST_SUMMARY = 1024
+_LONGEST_FACT = 200
 _SHOWN = 10
 
 
@@ -78,12 +79,12 @@ def pagerduty_event(message: Message, routing_key: str) -> dict[str, Any]:
     if action != "trigger":
         return event
     details = {
-        "summary": message.summary,
+        "summary": message.summary[:_LONGEST_SUMMARY],
         "evidence": [_line(asdict(line)) for line in message.evidence[:_SHOWN]],
         "more_columns": message.n_more + max(0, len(message.evidence) - _SHOWN),
-        "window": message.window,
-        "reference": message.reference,
-        "next_action": message.next_action,
+        "window": message.window[:_LONGEST_FACT],
+        "reference": message.reference[:_LONGEST_FACT],
+        "next_action": message.next_action[:_LONGEST_SUMMARY],
     }
     event["payload"] = {
         "summary": message.title[:_LONGEST_SUMMARY],
@@ -101,4 +102,5 @@ def pagerduty_event(message: Message, routing_key: str) -> dict[str, Any]:
 
 
 def _line(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in evidence.items() if name != "trend" and value not in (None, "")}
+    told = {name: value for name, value in evidence.items() if name != "trend" and value not in (None, "")}
+    return {name: value[:_LONGEST_FACT] if isinstance(value, str) else value for name, value in told.items()}

@@ -1,8 +1,7 @@
-"""Every notifier that posts over HTTP against a real server on this machine: one contract, and the form of each."""
+"""Notifiers that post over HTTP against a real server on this machine: the form of each (see test_conformance.py)."""
 
 import base64
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -62,43 +61,6 @@ def notifier(form: str, **options: Any) -> Notifier:
 def sent(webhook: Webhook) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(webhook.bodies[-1])
     return body
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    ("status", "headers", "retryable", "wait"),
-    [
-        (429, {"Retry-After": "17"}, True, 17.0),
-        (500, {}, True, None),
-        (503, {"Retry-After": "not a time"}, True, None),
-        (400, {}, False, None),
-        (410, {}, False, None),
-        (302, {"Location": "http://127.0.0.1:1/"}, False, None),
-    ],
-)
-def test_what_is_refused_says_whether_and_when_to_try_again(
-    form: str, webhook: Webhook, status: int, headers: dict[str, str], *, retryable: bool, wait: float | None
-) -> None:
-    webhook.status, webhook.headers = status, headers
-    with pytest.raises(DeliveryError, match=f"answered {status}") as caught:
-        notifier(form).send(MESSAGE)
-    assert (caught.value.retryable, caught.value.retry_after_seconds) == (retryable, wait)
-    assert len(webhook.bodies) == 1
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_a_server_that_says_nothing_is_given_up_and_no_secret_is_told(
-    form: str, webhook: Webhook, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    made = notifier(form)
-    receipt = made.send(MESSAGE)
-    webhook.silence = 20
-    with pytest.raises(DeliveryError, match="within 1 s") as caught:
-        made.send(MESSAGE)
-    assert caught.value.retryable
-    told = caplog.text + str(caught.value) + repr(made) + receipt.detail
-    assert not any(secret in told for secret in SECRETS)
 
 
 @pytest.mark.parametrize("form", FORMS)
