@@ -1,6 +1,7 @@
 """By what the rows of a model are split: a column, several columns together, or bands of a numeric column."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -63,6 +64,16 @@ class Segmentation:
     def columns(self) -> tuple[str, ...]:
         """The columns that it needs."""
         return tuple(band.column for band in self.bands)
+
+    def holds(self, segment: str) -> bool:
+        """Whether a segment of that name may be of this split.
+
+        >>> Segmentation((Band("country"), Band("age", (30.0,)))).holds("country=PT, age>=30")
+        True
+        """
+        forms = ("|".join(map(re.escape, each.labels())) if each.cuts else f"{re.escape(each.column)}=.*"
+                 for each in self.bands)  # fmt: skip
+        return re.fullmatch(", ".join(f"(?:{form})" for form in forms), segment, re.DOTALL) is not None
 
 
 def assign_segments(rows: Rows, split: Segmentation) -> tuple[list[str], NDArray[np.int64]] | None:

@@ -4,7 +4,7 @@ The log goes through the very functions that the service runs: bucket profiles, 
 The clock is the log's own: a window is judged when it has closed, with nothing that happened after it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -38,7 +38,7 @@ from driftwatch.service.profiling import plan_of
 from driftwatch.service.service_metrics import in_order, service_metrics
 from driftwatch.service.specification import load_model_spec
 
-__all__ = ["BacktestReport", "Progress", "backtest", "replay"]
+__all__ = ["BacktestReport", "Progress", "backtest", "incidents_of", "replay"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -164,7 +164,7 @@ def backtest(
         uncalibrated=uncalibrated,
         reference_is_given=spec.reference is not None,
         results=tuple(results),
-        incidents=_incidents(results, spec),
+        incidents=incidents_of(results, spec),
         left_out=log.left_out,
         faults=dict(baseline.faults),
         window=alignment.width,
@@ -274,7 +274,8 @@ def _profiles(log: PredictionLog, alignment: Alignment, plan: ProfilePlan) -> It
         yield from sorted(profile_buckets(log.take(slice(first, stop)), plan).items())
 
 
-def _incidents(results: list[WindowResult], spec: ModelSpec) -> tuple[Incident, ...]:
+def incidents_of(results: Sequence[WindowResult], spec: ModelSpec) -> tuple[Incident, ...]:
+    """The incidents that windows, in order of time, raise when each is judged as it ends; in order of opening."""
     book = IncidentBook(environment=spec.environment, model=spec.model)
     incidents: dict[str, Incident] = {}
     for result in results:

@@ -48,11 +48,13 @@ class Beside:
         model_id: whose.
         spec: its declaration.
         reference: ``(start, end)`` of its operating reference, microseconds UTC.
+        monitors: the thresholds to judge by; None for those in the store.
     """
 
     model_id: int
     spec: ModelSpec
     reference: tuple[int, int]
+    monitors: Sequence[MonitorSpec] | None = None
     _known: dict[str, dict[int, tuple[int, float | None, int]]] = field(default_factory=dict)
     _references: dict[str, Mapping[str, ColumnProfile]] = field(default_factory=dict)
 
@@ -64,7 +66,9 @@ class Beside:
             for result in results
         ]
 
-    def _monitors(self, conn: Connection) -> list[MonitorSpec]:
+    def _monitors(self, conn: Connection) -> Sequence[MonitorSpec]:
+        if self.monitors is not None:
+            return self.monitors
         rows = monitor.list_monitors(conn, self.model_id, kind=THRESHOLD)
         return [parse_monitor(row.spec["document"]) for row in rows if row.enabled]
 

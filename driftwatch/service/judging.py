@@ -1,7 +1,7 @@
 """One model's history and fitted reference, kept in the worker between ticks, so that a tick reads what is new only."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -76,6 +76,7 @@ class ModelJudge:
     _kept_from: int | None = None
     _usual: dict[tuple[str | None, ColumnKey], Totals] = field(default_factory=dict)
     _outcomes: OutcomeJudge | None = None
+    _declared: dict[str, bool] = field(default_factory=dict)
 
     @property
     def alignment(self) -> Alignment:
@@ -191,7 +192,7 @@ class ModelJudge:
             found: dict[int, list[BucketProfile]] = {}
             for bucket in self._buckets(conn, history, version_ids, first, stop):
                 profiles = found.setdefault(history.alignment.index(bucket.bucket_at), [])
-                profiles += map(BucketProfile.from_bytes, bucket.payloads)
+                profiles += map(self._profile, bucket.payloads)
             for index, profiles in found.items():
                 history.lend(index, profiles)
 
@@ -244,9 +245,17 @@ class ModelJudge:
             self.versions.pop(index, None)
         for bucket in self._buckets(conn, history, version_ids, first, stop):
             for payload in bucket.payloads:
-                history.add(bucket.bucket_at, BucketProfile.from_bytes(payload))
+                history.add(bucket.bucket_at, self._profile(payload))
             index = history.windows.index(bucket.bucket_at)
             self.versions[index] = self.versions.get(index, 0) + bucket.data_version
+
+    def _profile(self, payload: bytes) -> BucketProfile:
+        """A stored profile with the segments that are declared now: it was made when others may have been."""
+        found = BucketProfile.from_bytes(payload)
+        for name in found.segments.keys() - self._declared.keys():
+            self._declared[name] = any(split.holds(name) for split in self.spec.segments)
+        declared = {name: each for name, each in found.segments.items() if self._declared[name]}
+        return found if len(declared) == len(found.segments) else replace(found, segments=declared)
 
     @staticmethod
     def _buckets(

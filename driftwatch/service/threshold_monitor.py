@@ -18,7 +18,14 @@ from driftwatch.storage.monitor import MonitorRow
 from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.store import Store
 
-__all__ = ["KnownMonitor", "list_thresholds", "put_threshold", "remove_threshold", "settle_estimates"]
+__all__ = [
+    "KnownMonitor",
+    "check_threshold",
+    "list_thresholds",
+    "put_threshold",
+    "remove_threshold",
+    "settle_estimates",
+]
 
 _EXPECTED = "expected_false_alarms"
 
@@ -61,7 +68,7 @@ def put_threshold(conn: Connection, spec: MonitorSpec, *, at: int, actor: str) -
         known = [each.name for each in registration.list_models(conn) if each.environment == spec.environment]
         told = f"there is no model {spec.model!r} in {spec.environment}.{nearest(spec.model, known)}"
         raise SpecError(told, path="model")
-    _check(spec, model)
+    check_threshold(spec, model)
     before = monitor.find_monitor(conn, model.id, spec.name)
     document = spec.to_dict()
     if before is not None and before.enabled and before.spec.get("document") == document:
@@ -142,7 +149,12 @@ def _known(row: MonitorRow) -> KnownMonitor:
     return KnownMonitor(parse_monitor(row.spec["document"]), row.spec.get(_EXPECTED))
 
 
-def _check(spec: MonitorSpec, model: ModelRow) -> None:
+def check_threshold(spec: MonitorSpec, model: ModelRow) -> None:
+    """Check a monitor against its model.
+
+    Raises:
+        SpecError: its name is taken, or its windows or columns do not fit the model.
+    """
     if spec.name == DRIFT_MONITOR:
         raise SpecError(f"{spec.name!r} is the monitor that every model has; take another name", path="name")
     declared = spec_of(model)
