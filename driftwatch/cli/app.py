@@ -23,6 +23,8 @@ _COMMANDS: tuple[str, ...] = (
     "skew",
     "report",
     "apply",
+    "diff",
+    "export",
     "monitor",
     "reference",
     "incident",

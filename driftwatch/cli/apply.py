@@ -20,6 +20,9 @@ def register(app: typer.Typer) -> None:
             Path, typer.Argument(help="YAML with documents of kind model, monitor, receiver, route, silence.")
         ],
         *,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Check all of it, say what would change, and store nothing.")
+        ] = False,
         store: Annotated[str | None, typer.Option(help="The store to write to; else DRIFTWATCH_STORE.")] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON.")] = False,
     ) -> None:
@@ -30,12 +33,13 @@ def register(app: typer.Typer) -> None:
 
         documents = read_documents(file)
         with opened(store) as known:
-            changes = apply_documents(known, documents, actor=user(), beside=file.parent)
+            changes = apply_documents(known, documents, actor=user(), beside=file.parent, dry_run=dry_run)
         if as_json:
             print(json.dumps({"schema": 1, "changes": [change.to_dict() for change in changes]}, indent=2))
             return
         for change in changes:
-            print(f"{_SIGNS[change.verb]} {change.kind} {change.name}: {change.verb}")
+            verb = f"would be {change.verb}" if dry_run and change.verb != "unchanged" else change.verb
+            print(f"{_SIGNS[change.verb]} {change.kind} {change.name}: {verb}")
             for note in change.notes:
                 print(f"  {note}")
             if change.unused:

@@ -20,6 +20,7 @@ from driftwatch.domain.instant import to_iso
 from driftwatch.errors import DriftwatchError
 from driftwatch.service import api_document, metering, model_view
 from driftwatch.service.access import Caller, Gate
+from driftwatch.service.api_declared import add_declared
 from driftwatch.service.ingest import IngestReply
 from driftwatch.service.intake import Intake, Limits
 from driftwatch.service.performance_report import report_performance
@@ -80,6 +81,20 @@ class Api:
         await self.admit(request, "read")
         return await to_thread.run_sync(view, limiter=self._read)
 
+    async def administer(self, request: Request, change: Callable[[str], Any]) -> Response:
+        """Something that is done for an admin, who is named to it as the audit log calls them."""
+        caller = await self.admit(request, "admin")
+        return _json(await to_thread.run_sync(partial(change, caller.actor), limiter=self._read))
+
+    async def administer_body(self, request: Request, change: Callable[[bytes, str], Any]) -> Response:
+        """The same with a body, which is read within the limits and only for an admin."""
+        caller = await self.admit(request, "admin")
+        content = await self.intake.read(request.stream(), request.headers.get("content-length"))
+        try:
+            return _json(await to_thread.run_sync(partial(change, content, caller.actor), limiter=self._read))
+        finally:
+            self.intake.release(content)
+
     async def admit(self, request: Request, scope: str) -> Caller:
         """Let the request in, or raise the refusal."""
         headers = request.headers
@@ -95,7 +110,7 @@ def create_app(store: Store, settings: Settings, *, limits: Limits | None = None
     app = FastAPI(
         title="driftwatch",
         version=__version__,
-        summary="Predictions and outcomes in; models, incidents and codecs out.",
+        summary="Predictions and outcomes in; models, incidents and codecs out; what is declared, both ways.",
         docs_url="/docs",
         redoc_url=None,
     )
@@ -105,6 +120,7 @@ def create_app(store: Store, settings: Settings, *, limits: Limits | None = None
     app.add_exception_handler(RequestValidationError, _invalid)
     _add_ingest(app, api)
     _add_reads(app, api)
+    add_declared(app, api)
     _add_operations(app, api)
     return app
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["BATCH", "OUTCOMES", "answers"]
+__all__ = ["APPLY", "BATCH", "OUTCOMES", "answers"]
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
@@ -104,6 +104,35 @@ OUTCOMES: dict[str, Any] = {
     },
 }
 
+APPLY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["documents"],
+                    "properties": {
+                        "documents": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {
+                                "type": "object",
+                                "description": "of kind model, monitor, receiver, route or silence, as in a file",
+                            },
+                        }
+                    },
+                    "example": {
+                        "documents": [
+                            {"kind": "receiver", "name": "ops", "type": "slack", "webhook_url": "env:OPS_SLACK_URL"}
+                        ]
+                    },
+                }
+            }
+        },
+    },
+}
+
 _REPLY: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -137,7 +166,7 @@ _WORDS = {
     401: "no valid API key",
     403: "the key may not do this",
     404: "not found",
-    409: "the same id with other content; it is in quarantine",
+    409: "it contradicts what is stored: the same id with other content, a document that another one names",
     413: "too large",
     415: "a type or an encoding that is not known",
     422: "the body can be read and contradicts the contract",

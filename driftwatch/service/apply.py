@@ -1,6 +1,7 @@
 """Applying declarations: documents of every kind, all of a file or none of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,6 +13,7 @@ from driftwatch.monitors import reading
 from driftwatch.monitors.fixed import MonitorSpec, parse_monitor
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.notifiers.receiver import ReceiverSpec, parse_receiver
+from driftwatch.service.declared import list_declared
 from driftwatch.service.receivers import put_receiver
 from driftwatch.service.routing import left_over, put_route, read_policy
 from driftwatch.service.routing_document import RouteSpec, parse_route
@@ -42,6 +44,8 @@ class Change:
         kind: model, monitor, receiver, route or silence.
         name: of the object.
         verb: created, changed or unchanged.
+        before: what was declared, as ``apply`` takes it; None if it was not.
+        after: what is declared now.
         unused: declared keys that this release stores and does not act on.
         notes: what else there is to say: the training file that was read, the false alarms to be expected.
     """
@@ -49,6 +53,8 @@ class Change:
     kind: str
     name: str
     verb: str
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
     unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -62,9 +68,24 @@ class Change:
             "notes": list(self.notes),
         }
 
+    @property
+    def differs(self) -> bool:
+        """Whether applying it changes anything: the document, or the profile of its training file."""
+        return self.verb != "unchanged" or (self.kind == "model" and bool(self.notes))
+
+    def to_diff(self) -> dict[str, Any]:
+        """As ``diff --json`` prints it."""
+        return {"kind": self.kind, "name": self.name, "verb": self.verb, "before": self.before, "after": self.after}
+
 
 def apply_documents(
-    store: Store, documents: Sequence[Mapping[str, Any]], *, actor: str, beside: Path | None = None
+    store: Store,
+    documents: Sequence[Mapping[str, Any]],
+    *,
+    actor: str,
+    beside: Path | None = None,
+    dry_run: bool = False,
+    files: bool = True,
 ) -> list[Change]:
     """Check every document, then store all of them in one transaction; training files are read before it.
 
@@ -73,25 +94,82 @@ def apply_documents(
         documents: parsed, one map each.
         actor: who does it, for the audit log.
         beside: the folder that the paths of training files start from; the working directory if left out.
+        dry_run: roll the transaction back: the changes are those that would be made.
+        files: whether training files may be read here; else a new one is refused.
 
     Raises:
         SpecError: a document is wrong, or a training file cannot be read; then nothing is stored. With several
             documents its place is named.
     """
-    specs = [_parse(document, place if len(documents) > 1 else 0) for place, document in enumerate(documents, 1)]
+    several = len(documents) > 1
+    specs: list[_Spec] = []
+    for place, document in enumerate(documents):
+        with _placed(place, several=several):
+            specs.append(_KINDS[reading.read_choice(document.get("kind", "model"), "kind", list(_KINDS))](document))
     if not specs:
         raise SpecError("there is no document in it; write, for example, kind: model")
-    trainings = [read_training(spec, beside=beside) if isinstance(spec, ModelSpec) else None for spec in specs]
-    with store.begin() as conn:
-        now = store.now(conn)
-        changes: list[Change] = [Change("", "", "")] * len(specs)
-        # A monitor may stand before its model in the file, a route before its receivers.
-        for place in sorted(range(len(specs)), key=lambda place: isinstance(specs[place], MonitorSpec | RouteSpec)):
-            changes[place] = _apply(conn, specs[place], trainings[place], actor=actor, now=now)
-        last = max((place for place, spec in enumerate(specs) if isinstance(spec, RouteSpec)), default=None)
-        if last is not None:
-            changes[last] = replace(changes[last], notes=(_rest(conn, now),))
+    trainings = _read_trainings(store, specs, beside, files=files)
+    with store.begin() as conn, conn.begin_nested() as savepoint:
+        changes = _store(conn, specs, trainings, actor=actor, now=store.now(conn))
+        if dry_run:
+            savepoint.rollback()
+    if dry_run:
+        return changes
     return [_with_cost(store, spec, change) for spec, change in zip(specs, changes, strict=True)]
+
+
+def _store(
+    conn: Connection, specs: Sequence[_Spec], trainings: Sequence[Training | None], *, actor: str, now: int
+) -> list[Change]:
+    """Store all of them, in the order in which they may name one another; the changes in the order of the file."""
+    before = list_declared(conn, at=now)
+    changes: list[Change] = [Change("", "", "")] * len(specs)
+    # A monitor may stand before its model in the file, a route before its receivers.
+    for place in sorted(range(len(specs)), key=lambda place: isinstance(specs[place], MonitorSpec | RouteSpec)):
+        with _placed(place, several=len(specs) > 1):
+            changes[place] = _apply(conn, specs[place], trainings[place], actor=actor, now=now)
+    last = max((place for place, spec in enumerate(specs) if isinstance(spec, RouteSpec)), default=None)
+    if last is not None:
+        changes[last] = replace(changes[last], notes=(_rest(conn, now),))
+    after = list_declared(conn, at=now)
+    keys = [(each.kind, each.name) for each in changes]
+    return [
+        replace(each, before=before.get(key), after=after.get(key)) for each, key in zip(changes, keys, strict=True)
+    ]
+
+
+@contextmanager
+def _placed(place: int, *, several: bool) -> Iterator[None]:
+    """Say of several documents which one is wrong; `path` begins with its place, counted from 0 as programs do."""
+    try:
+        yield
+    except SpecError as error:
+        if several:
+            error.args = (f"in document {place + 1}: {error}",)
+        error.path = f"documents[{place}]{f'.{error.path}' if error.path else ''}" if several else error.path
+        raise
+
+
+def _read_trainings(store: Store, specs: Sequence[_Spec], beside: Path | None, *, files: bool) -> list[Training | None]:
+    """The training files that are declared, but for those that are on record and not here: their profile stays."""
+    with store.read() as conn:
+        known = {(each.environment, each.name): each.spec or {} for each in registration.list_models(conn)}
+    found: list[Training | None] = []
+    for place, spec in enumerate(specs):
+        file = spec.reference.file if isinstance(spec, ModelSpec) and spec.reference is not None else None
+        if not isinstance(spec, ModelSpec) or file is None:
+            found.append(None)
+            continue
+        declared = known.get((spec.environment, spec.model), {}).get("reference") == {"file": file}
+        if declared and not (files and ((beside or Path()) / file).exists()):
+            found.append(None)
+            continue
+        with _placed(place, several=len(specs) > 1):
+            if not files:
+                told = "a training file is read where the command runs; apply this document with: driftwatch apply"
+                raise SpecError(told, path="reference.file")
+            found.append(read_training(spec, beside=beside))
+    return found
 
 
 def _with_cost(store: Store, spec: _Spec, change: Change) -> Change:
@@ -106,15 +184,6 @@ def _with_cost(store: Store, spec: _Spec, change: Change) -> Change:
     with store.read() as conn:
         known = {each.spec.name: each for each in list_thresholds(conn, model.id)}
     return replace(change, notes=(known[spec.name].cost,)) if spec.name in known else change
-
-
-def _parse(document: Mapping[str, Any], place: int) -> _Spec:
-    try:
-        return _KINDS[reading.read_choice(document.get("kind", "model"), "kind", list(_KINDS))](document)
-    except SpecError as error:
-        if not place:
-            raise
-        raise SpecError(f"in document {place}: {error}") from None
 
 
 def _apply(conn: Connection, spec: _Spec, training: Training | None, *, actor: str, now: int) -> Change:
@@ -143,7 +212,7 @@ def _apply(conn: Connection, spec: _Spec, training: Training | None, *, actor: s
             subject = f"reference/{name}"
             audit.append_event(conn, at=now, actor=actor, verb="stored", subject=subject, after=stored)
             notes = (f"training reference: {training.profile.rows:,} rows of {training.source}",)
-    return Change("model", name, verb, spec.unused, notes)
+    return Change("model", name, verb, unused=spec.unused, notes=notes)
 
 
 def _rest(conn: Connection, at: int) -> str:
