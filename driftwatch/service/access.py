@@ -52,7 +52,8 @@ class Caller:
         return scope in self.scopes or "admin" in self.scopes
 
 
-_OPEN = Caller("open", frozenset(SCOPES))
+# No admin: any page that this machine's browser shows can send a request to a door without a key.
+_OPEN = Caller("open", frozenset(SCOPES) - {"admin"})
 
 
 def create_key(store: Store, *, name: str, scopes: Sequence[str], actor: str) -> str:
@@ -138,7 +139,10 @@ class Gate:
             self._denials.note("http:unknown", scope, refusal.status, address=address)
             raise
         if not caller.may(scope):
-            self._denials.note(caller.actor, scope, 403, address=address)
+            status = 401 if caller is _OPEN else 403
+            self._denials.note(caller.actor, scope, status, address=address)
+            if caller is _OPEN:
+                raise _unauthorized(f"this needs a key; make one with: driftwatch key create --scope {scope}")
             allowed = ", ".join(sorted(caller.scopes)) or "nothing"
             raise Refusal(403, f"this key may {allowed}; this needs the scope {scope}")
         return caller

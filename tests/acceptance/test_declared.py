@@ -255,6 +255,14 @@ def test_only_an_admin_sees_or_changes_what_is_declared(store: Store, admin: Api
     assert [each.state_after["status"] for each in denied if each.state_after] == [401, 403]
 
 
+def test_the_open_door_of_a_fresh_install_is_none_for_admins(local: Store) -> None:
+    with serving(local) as client:
+        assert client.get("/v1/models").status_code == 200
+        refused = client.post("/v1/apply", json={"documents": [RECEIVER]})
+    assert (refused.status_code, declared(local)) == (401, {})
+    assert "driftwatch key create --scope admin" in refused.json()["detail"]
+
+
 def test_openapi_shows_the_routes(admin: ApiClient) -> None:
     paths = admin.get("/openapi.json").json()["paths"]
     assert set(paths["/v1/documents/{kind}/{name}"]) == {"get", "delete"}

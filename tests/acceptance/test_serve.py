@@ -18,6 +18,7 @@ import pytest
 from ingesting import NOON, frame_of, profiles_of, version_id
 
 from driftwatch.service.access import create_key
+from driftwatch.service.audit_verification import read_checkpoints, verify
 from driftwatch.storage import inbox, prediction
 from driftwatch.storage.batch import find_receipt
 from driftwatch.storage.store import Store
@@ -270,3 +271,24 @@ def _healthy(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/_stcore/health", timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def test_a_service_seals_what_is_done_and_tells_its_end_through_kills(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "checkpoints.jsonl"
+    monkeypatch.setenv("DRIFTWATCH_AUDIT_CHECKPOINTS", f"file:{kept}")
+    for number in (1, 2):
+        with running(tmp_path, "--roles", "api,worker") as service, Store.open(service.store_url) as store:
+            create_key(store, name=f"k{number}", scopes=["admin"], actor="test")
+            deadline = time.monotonic() + 60
+            while verify(store).head.count < number and time.monotonic() < deadline:
+                time.sleep(0.05)
+            service.process.kill()
+            service.process.wait(30)
+            result = verify(store, read_checkpoints(kept))
+            assert (result.head.count, result.unsealed, result.fault) == (number, 0, None)
+    monkeypatch.setenv("DRIFTWATCH_AUDIT_CHECKPOINTS", f"file:{tmp_path}/none/kept")
+    code, words = refused(tmp_path, "--roles", "worker")
+    assert code == 2
+    assert "DRIFTWATCH_AUDIT_CHECKPOINTS" in words
