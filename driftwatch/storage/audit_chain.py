@@ -116,7 +116,8 @@ def read_sealed(conn: Connection, *, after: tuple[int, int] | None = None, limit
     number, event_id = audit_events.c.seal_number, audit_events.c.id
     statement = select(*_EVENT, audit_events.c.previous_hash, audit_events.c.seal_hash).where(number.is_not(None))
     if after is not None:
-        statement = statement.where((number > after[0]) | ((number == after[0]) & (event_id > after[1])))
+        # The first condition is what an index can be asked for.
+        statement = statement.where(number >= after[0], (number > after[0]) | (event_id > after[1]))
     rows = conn.execute(statement.order_by(number, event_id).limit(limit))
     return [SealedRow(AuditRow(*row[:-2]), bytes(row[-2] or b""), bytes(row[-1] or b"")) for row in rows]
 

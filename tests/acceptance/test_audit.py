@@ -1,6 +1,7 @@
 """The audit log as an operator meets it: every deed on record, sealed by the service, listed and verified."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from sqlalchemy import delete
 
 from driftwatch.cli.app import run
 from driftwatch.service.access import create_key, revoke_key
+from driftwatch.service.audit_verification import parse_checkpoint, verify
 from driftwatch.service.denial import Denials
+from driftwatch.service.outbox import Outbox
 from driftwatch.service.receivers import remove_receiver, try_receiver
 from driftwatch.service.sealing import Checkpoints, Sealer
 from driftwatch.service.tick import Ticker
@@ -112,6 +115,22 @@ def test_receivers_are_tried_and_removed_on_record(local: Store, monkeypatch: py
         ("tested", {"delivered": False}),
         ("removed", None),
     ]
+
+
+def test_a_checkpoint_reaches_its_receiver_and_holds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = Webhook()
+    monkeypatch.setenv("OPS_WEBHOOK", hook.url)
+    World(store).add_receiver("ops", type="slack", webhook_url="env:OPS_WEBHOOK")
+    create_key(store, name="ci", scopes=["read"], actor="cli:ann")
+    Sealer(store, owner="a", checkpoints=Checkpoints.parse("receiver:ops")).seal()
+    assert Outbox(store, pause=lambda _: None).deliver_due().delivered == 1
+    hook.close()
+    found = re.search(r"--checkpoint (1:[0-9a-f]{64})", hook.bodies[0].decode())
+    assert found is not None
+    assert verify(store, [parse_checkpoint(found[1])]).fault is None
+    with store.begin() as conn:
+        conn.execute(delete(audit_events))
+    assert verify(store, [parse_checkpoint(found[1])]).fault is not None
 
 
 def _said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
