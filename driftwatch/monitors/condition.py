@@ -15,6 +15,7 @@ from driftwatch.domain.finding import Finding
 from driftwatch.domain.signal import Severity, Signal
 from driftwatch.monitors.history import CategoricalHistory, ColumnKey, History, NumericHistory
 from driftwatch.monitors.verdict import Window
+from driftwatch.monitors.window_counts import WindowCounts
 
 __all__ = ["LEAST_ROWS", "ConditionBaseline", "fit_condition"]
 
@@ -62,13 +63,10 @@ class ConditionBaseline:
             if finding is not None:
                 found[index].append(finding)
         for key, name in self.names.items():
-            column = history.columns[key]
-            carried = _Sums(history.vector(column.rows, first, stop), first)
-            missing = _Sums(history.vector(column.missing, first, stop), first)
             for index, window in windows.items():
                 finding = (
                     self._retyped(history, key, index, window, name)
-                    or self._vanished(history, key, index, window, name, rows, carried, missing)
+                    or self._vanished(history, key, index, window, name)
                     or self._frozen(history, key, index, window, name)
                 )
                 if finding is not None:
@@ -98,28 +96,20 @@ class ConditionBaseline:
         n = history.rows.get(index, 0)
         return self._finding(window, Signal.SCHEMA, name, "retyped", (1.0, 0.0), n, Severity.CRITICAL, {})
 
-    def _vanished(
-        self,
-        history: History,
-        key: ColumnKey,
-        index: int,
-        window: Window,
-        name: str,
-        rows: "_Sums",
-        carried: "_Sums",
-        missing: "_Sums",
-    ) -> Finding | None:
+    def _vanished(self, history: History, key: ColumnKey, index: int, window: Window, name: str) -> Finding | None:
         """All values are missing, or the column is not sent at all, in the shortest window that has rows enough."""
         usual = self.missing_share[key]
-        if key in self.vanished or usual >= 1.0 or not rows.last(1, index):
+        if key in self.vanished or usual >= 1.0 or not history.rows.get(index):
             return None
-        span = next((span for span in (1, history.alignment.per_day) if rows.last(span, index) >= LEAST_ROWS), None)
-        if span is None or carried.last(span, index) > missing.last(span, index):
+        span, n = 1, history.rows.get(index, 0)
+        if n < LEAST_ROWS:
+            span = history.alignment.per_day
+            n = _last(history.rows, span, index)
+        column = history.columns[key]
+        carried = _last(column.rows, span, index)
+        if n < LEAST_ROWS or carried > _last(column.missing, span, index) or usual**n > _CHANCE:
             return None
-        n = rows.last(span, index)
-        if usual**n > _CHANCE:
-            return None
-        signal = Signal.QUALITY if carried.last(span, index) else Signal.SCHEMA
+        signal = Signal.QUALITY if carried else Signal.SCHEMA
         details = {"scale_buckets": span, "reference_missing_share": usual}
         return self._finding(window, signal, name, "vanished", (1.0, 1.0), n, Severity.CRITICAL, details)
 
@@ -211,6 +201,11 @@ def _only_value(history: History, key: ColumnKey, end: int) -> tuple[str | None,
         only = value
         n += present
     return only, n
+
+
+def _last(counts: WindowCounts, span: int, index: int) -> int:
+    """The sum over the `span` windows that end with `index`."""
+    return counts.get(index, 0) if span == 1 else int(counts.at(range(index + 1 - span, index + 1)).sum())
 
 
 class _Sums:

@@ -71,7 +71,8 @@ class HistorySource:
         if (result[:, :-2].sum(axis=1) != carried - missing).any():
             raise LookupError(f"{self._name}: windows are asked for whose distributions were dropped")
         known = positions < len(fitted.novel)
-        result[known, -1] = fitted.novel[positions[known]]
+        if known.any():
+            result[known, -1] = fitted.novel[positions[known]]
         return result
 
     def _cells_of_codes(self, column: CategoricalHistory) -> NDArray[np.int64]:

@@ -39,12 +39,12 @@ class NumericCells:
         """int64[T, C] from fine counts int64[T, B]."""
         running = np.zeros((len(fine), fine.shape[1] + 1), dtype=np.int64)
         np.cumsum(fine, axis=1, out=running[:, 1:])
-        at = np.concatenate(([0], self.bounds, [fine.shape[1]]))
-        return np.diff(running[:, at], axis=1)
+        below = running[:, np.concatenate(([0], self.bounds, [fine.shape[1]]))]
+        return np.asarray(below[:, 1:] - below[:, :-1], dtype=np.int64)
 
     def novel(self, fine: NDArray[np.int64]) -> NDArray[np.int64]:
         """int64[T], rows whose value the reference never had (few values) or that lie outside its range (many)."""
-        return np.asarray(fine[:, ~self.known].sum(axis=1), dtype=np.int64)
+        return np.asarray(fine @ ~self.known, dtype=np.int64)
 
 
 def numeric_cells(edges: NDArray[np.float64], reference: NDArray[np.int64]) -> NumericCells:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,15 @@ __all__ = ["FittedRule", "fit"]
 
 _FALSE_DISCOVERIES = 0.05
 _LANE_FIELDS = tuple(field for field in fields(LaneVerdicts) if field.name != "names")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lanes:
+    """The lanes of one column among those of several."""
+
+    verdicts: LaneVerdicts
+    facts: Mapping[str, list[Any]]
+    where: slice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,11 +110,12 @@ class FittedRule:
             inside = slice(int(step.ends[0]) - start, int(step.ends[-1]) + 1 - start)
             rows_here = {name: of[step.ends] for name, of in rows.items()}
             low_here = {name: of[:, inside] for name, of in low.items()}
-            found: dict[str, tuple[LaneVerdicts, slice]] = {}
+            found: dict[str, _Lanes] = {}
             for names, lanes in step.lanes(rows_here, low_here):
                 verdicts = lane_verdicts(lanes, threshold)
+                facts = {field.name: getattr(verdicts, field.name).tolist() for field in _LANE_FIELDS}
                 for place, name in enumerate(names):
-                    found[name] = (verdicts, slice(place, None, len(names)))
+                    found[name] = _Lanes(verdicts, facts, slice(place, None, len(names)))
             yield from self._step_judgements(found, list(sources), step.ends, threshold)
 
     def _low(self, rows: Mapping[str, NDArray[np.int64]], ends: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
@@ -120,16 +131,16 @@ class FittedRule:
 
     def _step_judgements(
         self,
-        found: Mapping[str, tuple[LaneVerdicts, slice]],
+        found: Mapping[str, "_Lanes"],
         names: Sequence[str],
         ends: NDArray[np.int64],
         threshold: float,
     ) -> Iterator[Judgement]:
         """The judgements of some buckets, by bucket, then in the order of `names`."""
-        shortest = np.stack([found[name][0].shortest_p[found[name][1]] for name in names])
+        shortest = np.stack([of.verdicts.shortest_p[of.where] for of in (found[name] for name in names)])
         watched = _discoveries(shortest)
         lists = [
-            self._judgements(name, *found[name], ends, watch, threshold)
+            self._judgements(name, found[name], ends, watch, threshold)
             for name, watch in zip(names, watched, strict=True)
         ]
         for bucket in range(len(ends)):
@@ -151,19 +162,18 @@ class FittedRule:
     def _judgements(
         self,
         name: str,
-        verdict: LaneVerdicts,
-        lanes: slice,
+        lanes: "_Lanes",
         ends: NDArray[np.int64],
         watch: NDArray[np.bool_],
         threshold: float,
     ) -> list[Judgement]:
-        facts = {field.name: getattr(verdict, field.name)[lanes].tolist() for field in _LANE_FIELDS}
+        facts = {key: values[lanes.where] for key, values in lanes.facts.items()}
         numeric = self.model.columns[name].scores is not None
         result = []
         for place, (end, watched) in enumerate(zip(ends.tolist(), watch.tolist(), strict=True)):
             one = {field: values[place] for field, values in facts.items()}
             component = one["component"]
-            seen = "material_shift" if one["material"] else None if component < 0 else verdict.names[component]
+            seen = "material_shift" if one["material"] else None if component < 0 else lanes.verdicts.names[component]
             any_rows = one["n"] > 0
             result.append(
                 Judgement(

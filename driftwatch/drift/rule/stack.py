@@ -98,6 +98,23 @@ class _Sums:
             self.rows_squares.copy(),
         )
 
+    def move(self, slots: Ints, cells: Ints, present: Ints, rows: Ints) -> None:
+        """Let one bucket enter all windows, and one leave each: its slot, int64[A + 1], and its sizes, int64[A + 1, F].
+
+        The first is the one that enters, cells int64[A + 1, F, C + 2].
+        """
+        self.cells += cells[:1] - cells[1:]
+        each = np.arange(len(self.cells))
+        for total, squares, sizes in (
+            (self.present, self.present_squares, present),
+            (self.rows, self.rows_squares, rows),
+        ):
+            square = sizes.astype(np.float64) ** 2
+            total[:, :, slots[0]] += sizes[0]
+            total[each, :, slots[1:]] -= sizes[1:]
+            squares[:, :, slots[0]] += square[0]
+            squares[each, :, slots[1:]] -= square[1:]
+
     def add(self, length: int, slots: Ints, cells: Ints, sign: int) -> None:
         """Add K buckets, cells int64[K, F, C + 2], to the windows of one length, or take them away."""
         self.cells[length] += sign * cells.sum(axis=0)
@@ -153,6 +170,7 @@ class Stack:
         n_lengths, n_slots = len(self._spans.lengths), model.ladder.slot_count
         self._sums = _Sums.zeros(n_lengths, len(self.names), self._width + 2, n_slots)
         self._remembered: dict[int, NDArray[np.integer[Any]]] = {}
+        self._lane_fits: dict[int, LaneFit] = {}
 
     def copied(self) -> "Stack":
         """Another one in the same state."""
@@ -182,13 +200,16 @@ class Stack:
         leaving = ends[None] - np.array(self._spans.lengths)[:, None]
         moving = np.concatenate((ends[None], leaving))
         wanted, where = np.unique(moving, return_inverse=True)
-        cells = self._read(sources, wanted)[where.reshape(moving.shape)]
+        cells = self._recall(sources, wanted)[where.reshape(moving.shape)]
         slots, (present, rows) = self._slots(moving), _sizes(cells)
         before = self._sums if len(ends) == 1 else self._sums.copied()
         course = np.cumsum(cells[:1] - cells[1:], axis=1) + self._sums.cells[:, None]
-        for place in range(len(leaving)):
-            self._sums.add(place, slots[0], cells[0], 1)
-            self._sums.add(place, slots[place + 1], cells[place + 1], -1)
+        if len(ends) == 1:
+            self._sums.move(slots[:, 0], cells[:, 0], present[:, 0], rows[:, 0])
+        else:
+            for place in range(len(leaving)):
+                self._sums.add(place, slots[0], cells[0], 1)
+                self._sums.add(place, slots[place + 1], cells[place + 1], -1)
         self._remember(ends, cells[0])
         return Snapshots(ends, course, before, slots, present, rows)
 
@@ -243,7 +264,7 @@ class Stack:
         late = [slice(place * len(at), (place + 1) * len(at)) for place in range(n_scales, n_scales + len(lagged))]
         return Lanes(
             self._model,
-            LaneFit.of(some, self._width, len(course.ends)),
+            self._lane_fit(columns, len(course.ends)),
             at,
             rows.T.reshape(-1),
             values.take(here),
@@ -296,6 +317,26 @@ class Stack:
             result[known, place, -2:] = cells[:, -2:]
         return result
 
+    def _lane_fit(self, columns: slice, repeats: int) -> LaneFit:
+        """What the reference says of some columns; that of one bucket at a time is kept."""
+        known = self._lane_fits.get(columns.start) if repeats == 1 else None
+        if known is None:
+            known = LaneFit.of(self._columns[columns], self._width, repeats)
+            if repeats == 1:
+                self._lane_fits[columns.start] = known
+        return known
+
+    def _recall(self, sources: Mapping[str, ColumnSource], positions: Ints) -> Ints:
+        """As :meth:`_read`, of the buckets that are remembered as they are."""
+        known = np.array([position in self._remembered for position in positions.tolist()])
+        if not known.any():
+            return self._read(sources, positions)
+        result = np.zeros((len(positions), len(self.names), self._width + 2), np.int64)
+        result[~known] = self._read(sources, positions[~known])
+        for place in np.flatnonzero(known).tolist():
+            result[place] = self._remembered[int(positions[place])]
+        return result
+
     def _slots(self, positions: Ints) -> Ints:
         """The slot of each position."""
         first = int(positions.min())
@@ -323,13 +364,16 @@ def _expected(
     """
     by_slot, squares, moved = sizes
     size = np.stack([np.maximum(table.sizes, 1.0) for table in tables])
-    counts = np.zeros((*size.shape, width))
-    for place, table in enumerate(tables):
-        counts[place, :, : table.counts.shape[1]] = table.counts
-    expected = np.matmul((by_slot / size).transpose(1, 0, 2), counts).transpose(1, 0, 2)[:, None]
+    shares = by_slot / size
+    expected = np.zeros((len(shares), 1, len(tables), width))
+    for place, table in enumerate(tables):  # one table at a time stays in the processor's cache
+        expected[:, 0, place, : table.counts.shape[1]] = shares[:, place] @ table.counts
     square = (squares / size).sum(axis=-1)[:, None]
     if len(course.ends) == 1:
         return expected, square
+    counts = np.zeros((*size.shape, width))
+    for place, table in enumerate(tables):
+        counts[place, :, : table.counts.shape[1]] = table.counts
     columns = np.arange(len(tables))
     weights = moved / size[columns, course.slots[..., None]]
     change = weights[..., None] * counts[columns, course.slots[..., None]]
