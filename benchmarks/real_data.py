@@ -110,9 +110,9 @@ def peer_scores(source: Path, spec: ModelSpec, kind: str) -> list[Score]:
         if key == ("output", "prediction"):
             continue
         if isinstance(column, NumericHistory):
-            fine[key[1]] = (column.codec.edges, column.counts(first, stop))
+            fine[key[1]] = (column.codec.edges, column.counts_at(range(first, stop)))
         else:
-            fine[key[1]] = (None, level_counts(column.counts(first, stop)))
+            fine[key[1]] = (None, level_counts([column.levels(index) for index in range(first, stop)]))
     scores = []
     for rule in RULES:
         score = Score(rule)

@@ -288,13 +288,7 @@ def _statistics(windows: MomentWindows, metric: Metric) -> tuple[Statistic, ...]
         some = slice(first, first + _AT_ONCE)
         part = MomentWindows(windows.ends[some], windows.p[some], windows.q[some], windows.n[some], windows.m[some])
         parts.append(statistics(part, metric))
-    return tuple(
-        Statistic(*(np.concatenate([getattr(of[place], key) for of in parts]) for key in _STATISTIC))
-        for place in range(len(COMPONENTS))
-    )
-
-
-_STATISTIC = ("x", "v", "s2", "signed", "tail")
+    return tuple(Statistic.joined(of) for of in zip(*parts, strict=True))
 
 
 def _estimate(
@@ -306,7 +300,7 @@ def _estimate(
     shorter: Sequence[_Fit],
 ) -> _Fit:
     enough = windows.n >= max(LEAST_ROWS, dimensions)
-    kept = Statistic(*(getattr(statistic, key)[enough] for key in _STATISTIC))
+    kept = statistic.take(enough)
     excess, folds = kept.x - kept.v, ladder.folds()[windows.ends[enough]]
     t = max(_FLOOR_TAU2 * dimensions, float(excess.mean())) if len(excess) >= 2 else _COLD_TAU2 * dimensions
     step = 1 if reach.scale < ladder.period else max(1, reach.scale // 4)
@@ -376,7 +370,7 @@ class _Estimate:
         for fold in range(fold_count):
             inside = self.folds == fold
             variation = self.variation(excess[~inside], NORMAL_TAIL)
-            part = Statistic(*(getattr(self.statistic, key)[inside] for key in _STATISTIC))
+            part = self.statistic.take(inside)
             tau2, d2 = np.full(len(part.x), variation.tau2), np.full(len(part.x), variation.d2)
             scores.append(z_scores(variation.scored(part), n[inside], tau2, d2))
         return fit_tail(np.concatenate(scores))

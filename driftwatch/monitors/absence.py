@@ -153,10 +153,7 @@ def _absences(column: CategoricalHistory, levels: list[str], first: int, stop: i
 
 def _heavy(column: CategoricalHistory, first: int, stop: int) -> list[str]:
     """The categories with their share of the reference, in order."""
-    totals: dict[str, int] = {}
-    for window in column.counts(first, stop):
-        for level, n in window.items():
-            totals[level] = totals.get(level, 0) + n
+    totals = column.totals(first, stop)
     least = LEAST_SHARE * sum(totals.values())
     return sorted(level for level, n in totals.items() if n >= least and level != UNLISTED)
 
@@ -168,10 +165,13 @@ def _matrix(
 
     A window that did not list all of its values may hold any category: 1 stands for what is not known.
     """
-    windows = column.counts(first, stop)
-    counts = np.zeros((len(windows), len(levels)), dtype=np.int64)
-    for row, window in zip(counts, windows, strict=True):
-        if window:
-            unknown = 1 if window.get(UNLISTED, 0) else 0
-            row[:] = [window.get(level, unknown) for level in levels]
-    return counts, np.array([sum(window.values()) for window in windows], dtype=np.int64)
+    places, codes, n = column.coded_at(range(first, stop))
+    of_level = {level: place for place, level in enumerate(levels)}
+    place_of_code = np.array([of_level.get(level, -1) for level in column.values_from(0)], dtype=np.int64)
+    counts, rows = np.zeros((stop - first, len(levels)), dtype=np.int64), np.zeros(stop - first, dtype=np.int64)
+    np.add.at(rows, places, n)
+    known = place_of_code[codes] >= 0
+    np.add.at(counts, (places[known], place_of_code[codes[known]]), n[known])
+    unknown = places[codes == column.codes.get(UNLISTED, -1)]
+    counts[unknown] = np.maximum(counts[unknown], 1)
+    return counts, rows

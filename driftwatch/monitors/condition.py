@@ -3,7 +3,6 @@
 They need no calibration: each is something that the reference has never done itself.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -168,7 +167,8 @@ def fit_condition(
         shares[key] = float(missing.sum() / total) if total else 1.0
         modal_shares[key] = _modal_share(column, first, stop)
         ends = range(min(first + per_day, stop), stop + 1)
-        if any(_only_value(history, key, end)[0] is not None for end in ends):
+        still = any(column.constant.get(index) is not None for index in range(ends[0] - per_day, stop))
+        if still and any(_only_value(history, key, end)[0] is not None for end in ends):
             frozen.add(key)
         if np.any((rows >= LEAST_ROWS) & (missing == rows)):
             vanished.add(key)
@@ -178,12 +178,10 @@ def fit_condition(
 
 def _modal_share(column: NumericHistory | CategoricalHistory, first: int, stop: int) -> float:
     if isinstance(column, NumericHistory):
-        counts = column.counts(first, stop).sum(axis=0)
+        counts = column.totals(first, stop)
         return float(counts.max() / counts.sum()) if counts.any() else 1.0
-    totals: Counter[str] = Counter()
-    for window in column.counts(first, stop):
-        totals.update(window)
-    return max(totals.values()) / totals.total() if totals.total() else 1.0
+    totals = column.totals(first, stop).values()
+    return max(totals) / sum(totals) if sum(totals) else 1.0
 
 
 def _only_value(history: History, key: ColumnKey, end: int) -> tuple[str | None, int]:

@@ -113,9 +113,14 @@ class NumericHistory(ColumnHistory):
         known = self.bins.get(index)
         self.bins[index] = narrowed(counts if known is None else counts + known)
 
-    def counts(self, first: int, stop: int) -> NDArray[np.int64]:
-        """int64[stop - first, B]: rows by window and bin."""
-        return self.counts_at(range(first, stop))
+    def totals(self, first: int, stop: int) -> NDArray[np.int64]:
+        """int64[B]: rows by bin, of all windows together."""
+        total = np.zeros(self.codec.bins, dtype=np.int64)
+        for index in range(first, stop):
+            counts = self.bins.get(index)
+            if counts is not None:
+                total += counts
+        return total
 
     def counts_at(self, indexes: Sequence[int]) -> NDArray[np.int64]:
         """int64[n, B]: rows by window and bin, of windows by index."""
@@ -203,13 +208,12 @@ class CategoricalHistory(ColumnHistory):
         """The values of codes from this one on, in order."""
         return self._values[code:]
 
-    def counts(self, first: int, stop: int) -> list[Mapping[str, int]]:
-        """Rows by value, for each window."""
-        return self.counts_at(range(first, stop))
-
-    def counts_at(self, indexes: Sequence[int]) -> list[Mapping[str, int]]:
-        """Rows by value, for windows by index."""
-        return [self.levels(index) for index in indexes]
+    def totals(self, first: int, stop: int) -> dict[str, int]:
+        """Rows by value, of all windows together."""
+        _, codes, counts = self.coded_at(range(first, stop))
+        totals = np.zeros(len(self._values), dtype=np.int64)
+        np.add.at(totals, codes, counts)
+        return {self._values[code]: int(totals[code]) for code in np.unique(codes).tolist()}
 
     def _list(self, index: int, rows: Mapping[str, int]) -> None:
         window = self.levels(index)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from driftwatch.drift.rule import Calendar, Series, categorical_series, numeric_series
+from driftwatch.drift.rule import Calendar, LevelCounts, Series, coded_series, numeric_series
 from driftwatch.monitors.history import UNLISTED, ColumnKey, History, NumericHistory
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.profiles.text import derived_names
@@ -47,9 +47,8 @@ def is_identifier(history: History, key: ColumnKey, first: int, stop: int) -> bo
     column = history.columns[key]
     if isinstance(column, NumericHistory):
         return False
-    counts = column.counts(first, stop)
-    rows = sum(sum(window.values()) for window in counts)
-    return rows > 0 and len(set().union(*counts)) > _IDENTIFIER_SHARE * rows
+    totals = column.totals(first, stop)
+    return len(totals) > _IDENTIFIER_SHARE * sum(totals.values())
 
 
 def column_series(
@@ -74,10 +73,14 @@ def column_series(
     if isinstance(column, NumericHistory):
         counts = column.counts_at(indexes)
         return numeric_series(name, column.codec.edges, counts, missing, n_reference=n_reference, calendar=calendar)
-    levels = column.counts_at(indexes)
+    places, codes, rows = column.coded_at(indexes)
+    other = np.zeros(len(indexes), dtype=np.int64)
     if identifier:
-        levels = [{PRESENT: sum(window.values())} for window in levels]
-    unlisted = np.array([window.get(UNLISTED, 0) for window in levels], dtype=np.int64)
-    listed = [{level: n for level, n in window.items() if level != UNLISTED} for window in levels]
-    other = unlisted if unlisted.any() else None
-    return categorical_series(name, listed, missing, n_reference=n_reference, calendar=calendar, other=other)
+        present = other.copy()
+        np.add.at(present, places, rows)
+        listed = LevelCounts(np.arange(len(indexes)), np.zeros(len(indexes), dtype=np.int64), present, (PRESENT,))
+    else:
+        is_listed = codes != column.codes.get(UNLISTED, -1)
+        np.add.at(other, places[~is_listed], rows[~is_listed])
+        listed = LevelCounts(places[is_listed], codes[is_listed], rows[is_listed], column.values_from(0))
+    return coded_series(name, listed, missing, n_reference=n_reference, calendar=calendar, other=other)

@@ -137,7 +137,7 @@ def _compare(
             old = before.recode(column.codec).counts
             method, limit = "kolmogorov_smirnov", MATERIAL_KS
             absent = before.missing + before.n_inf
-            new = column.counts(*span).sum(axis=0)
+            new = column.totals(*span)
         case CategoricalProfile(), CategoricalHistory():
             old, new = _levels(before, column, span)
             method, limit = "total_variation_distance", MATERIAL_TV
@@ -165,10 +165,7 @@ def _levels(
 ) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]:
     """Rows by value on both sides; values that one side does not list count together with its others."""
     old = {**before.counts, UNLISTED: before.other}
-    new: dict[str, int] = {}
-    for window in column.counts(*span):
-        for level, rows in window.items():
-            new[level] = new.get(level, 0) + rows
+    new = column.totals(*span)
     levels = sorted(old.keys() | new.keys())
     sides = (np.array([side.get(level, 0) for level in levels], dtype=np.int64) for side in (old, new))
     first, second = sides

@@ -18,11 +18,8 @@ Totals: TypeAlias = NDArray[np.int64] | Mapping[str, float]
 def totals_of(column: NumericHistory | CategoricalHistory, first: int, stop: int) -> Totals:
     """The distribution of a column over the windows ``[first, stop)`` by index."""
     if isinstance(column, NumericHistory):
-        return np.asarray(column.counts(first, stop).sum(axis=0), dtype=np.int64)
-    counts: dict[str, int] = {}
-    for index in range(first, stop):
-        for level, rows in column.levels(index).items():
-            counts[level] = counts.get(level, 0) + rows
+        return column.totals(first, stop)
+    counts = column.totals(first, stop)
     total = sum(counts.values())
     return {level: rows / total for level, rows in counts.items()} if total else {}
 

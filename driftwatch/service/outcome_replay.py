@@ -126,7 +126,7 @@ class OutcomeReplay:
         if calibration is None or not isinstance(column, NumericHistory) or column.codec.bins != calibration.bins:
             return
         index = self.history.alignment.index
-        counts = column.counts(index(low), index(high - 1) + 1).sum(axis=0)
+        counts = column.totals(index(low), index(high - 1) + 1)
         values = bin_values(column.codec)
         threshold = self.spec.decision_threshold
         positive = None if threshold is None else int(np.searchsorted(values, threshold))

@@ -5,7 +5,7 @@ from driftwatch.drift.rule.cells import CategoryCells, NumericCells, reference_e
 from driftwatch.drift.rule.judge import FittedRule, fit
 from driftwatch.drift.rule.judgement import Judgement
 from driftwatch.drift.rule.ladder import Ladder
-from driftwatch.drift.rule.series import Series, categorical_series, numeric_series
+from driftwatch.drift.rule.series import LevelCounts, Series, categorical_series, coded_series, numeric_series
 from driftwatch.drift.rule.stack import REMEMBERED, ColumnSource
 from driftwatch.drift.rule.trail import Trail
 from driftwatch.drift.rule.width import narrowed
@@ -18,10 +18,12 @@ __all__ = [
     "FittedRule",
     "Judgement",
     "Ladder",
+    "LevelCounts",
     "NumericCells",
     "Series",
     "Trail",
     "categorical_series",
+    "coded_series",
     "fit",
     "narrowed",
     "numeric_series",

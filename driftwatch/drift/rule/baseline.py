@@ -108,11 +108,13 @@ class Folds:
     Attributes:
         baseline: of all folds together.
         by_fold: int64[folds, P, C], merged slot counts of each fold.
+        all_folds: int64[P, C], their sum.
         fold_totals: int64[folds, C].
     """
 
     baseline: Baseline
     by_fold: Ints
+    all_folds: Ints
     fold_totals: Ints
 
     @classmethod
@@ -128,12 +130,12 @@ class Folds:
             merged = np.roll(cycle, 1, axis=1) + cycle + np.roll(cycle, -1, axis=1)
         else:
             merged = cycle
-        table = SlotTable.of(merged.sum(axis=0), totals.sum(axis=0))
-        return cls(Baseline(ladder, table), merged, totals)
+        together = merged.sum(axis=0)
+        return cls(Baseline(ladder, SlotTable.of(together, totals.sum(axis=0))), merged, together, totals)
 
     def without(self, folds: Sequence[int] | Ints) -> SlotTable:
         """The table of all other folds."""
-        merged = self.by_fold.sum(axis=0) - self.by_fold[folds].sum(axis=0)
+        merged = self.all_folds - self.by_fold[folds].sum(axis=0)
         return SlotTable.of(merged, self.fold_totals.sum(axis=0) - self.fold_totals[folds].sum(axis=0))
 
     def reference_windows(self, reference: Ints, scales: Sequence[int]) -> list[Windows]:

@@ -5,6 +5,7 @@ draws of one distribution; nu = 1/n + 1/m throughout, h = (n p + m q)/(n + m) is
 x which v does not explain is the column's natural variation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -52,6 +53,15 @@ class Statistic:
     s2: Floats
     signed: Floats
     tail: Floats
+
+    def take(self, windows: NDArray[np.bool_] | slice) -> "Statistic":
+        """Of some of the windows."""
+        return Statistic(self.x[windows], self.v[windows], self.s2[windows], self.signed[windows], self.tail[windows])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Statistic"]) -> "Statistic":
+        """Of all the parts' windows, one after the other."""
+        return cls(*(np.concatenate([getattr(part, key) for part in parts]) for key in cls.__dataclass_fields__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

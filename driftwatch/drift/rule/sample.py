@@ -119,9 +119,7 @@ def _sample_scale(
 
 def _class_sample(statistic: Statistic, track: Floats, windows: Windows, ladder: Ladder, scale: int) -> ClassSample:
     enough = windows.n >= LEAST_ROWS
-    kept = Statistic(
-        statistic.x[enough], statistic.v[enough], statistic.s2[enough], statistic.signed[enough], statistic.tail[enough]
-    )
+    kept = statistic.take(enough)
     folds = ladder.folds()[windows.ends[enough]]
     step = 1 if scale < ladder.period else max(1, scale // 4)
     a_day = ladder.calendar.per_day / ladder.calendar.every

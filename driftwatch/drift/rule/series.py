@@ -1,6 +1,6 @@
 """One column's buckets as the rule takes them in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from driftwatch.drift.rule.calendar import Calendar
 from driftwatch.drift.rule.cells import CategoryCells, NumericCells, category_cells, numeric_cells
 from driftwatch.drift.rule.ladder import Ladder
 
-__all__ = ["Series", "SeriesSource", "categorical_series", "numeric_series"]
+__all__ = ["LevelCounts", "Series", "SeriesSource", "categorical_series", "coded_series", "numeric_series"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,13 +104,13 @@ def _numeric_novelty(fine: NDArray[np.int64], folds: NDArray[np.int64], *, few_v
     """int64[R], rows of each reference bucket whose value no other fold had, or that lie outside their range."""
     novel = np.zeros(len(fine), dtype=np.int64)
     total = fine.sum(axis=0)
-    for fold in np.unique(folds):
-        inside = folds == fold
+    for fold in np.unique(folds).tolist():
+        inside = slice(*np.searchsorted(folds, (fold, fold + 1)).tolist())  # a fold is a run of buckets
         seen = total - fine[inside].sum(axis=0) > 0
         if seen.any() and not few_values:
             spanned = np.flatnonzero(seen)
             seen[spanned[0] : spanned[-1] + 1] = True
-        novel[inside] = fine[inside][:, ~seen].sum(axis=1)
+        novel[inside] = fine[inside] @ ~seen
     return novel
 
 
@@ -142,26 +142,61 @@ def categorical_series(
             f"do not fit together"
         )
         raise ValueError(message)
-    cells = category_cells(buckets[:n_reference])
-    counts = cells.coarse(buckets)
-    novel = cells.novel(buckets)
+    codes: dict[str, int] = {}
+    listed = LevelCounts(
+        np.repeat(np.arange(len(buckets)), [len(levels) for levels in buckets]),
+        np.array([codes.setdefault(level, len(codes)) for levels in buckets for level in levels], dtype=np.int64),
+        np.array([count for levels in buckets for count in levels.values()], dtype=np.int64),
+        list(codes),
+    )
+    return coded_series(name, listed, missing, n_reference=n_reference, calendar=calendar, other=other)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelCounts:
+    """Rows by bucket and level, K of them in any order, each pair once.
+
+    Attributes:
+        buckets: int64[K], positions.
+        codes: int64[K], places of the levels in `levels`.
+        rows: int64[K].
+        levels: the levels.
+    """
+
+    buckets: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    levels: Sequence[str]
+
+
+def coded_series(
+    name: str,
+    listed: LevelCounts,
+    missing: NDArray[np.int64],
+    *,
+    n_reference: int,
+    calendar: Calendar,
+    other: NDArray[np.int64] | None = None,
+) -> Series:
+    """:func:`categorical_series` of levels that have numbers."""
+    buckets, codes, rows = listed.buckets, listed.codes, listed.rows
+    inside = buckets < n_reference
+    totals = np.zeros(len(listed.levels), dtype=np.int64)
+    np.add.at(totals, codes[inside], rows[inside])
+    cells = category_cells([dict(zip(listed.levels, totals.tolist(), strict=True))])
+    cell_of_code = np.array([cells.cell_of_level.get(level, -1) for level in listed.levels], dtype=np.int64)
+    at = cell_of_code[codes]
+    counts = np.zeros((len(missing), cells.size), dtype=np.int64)
+    np.add.at(counts, (buckets, np.where(at < 0, cells.size - 1, at)), rows)
     if other is not None:
         counts[:, -1] += other
     folds = Ladder.of(calendar, n_reference).folds()
-    novel[:n_reference] = _level_novelty(buckets[:n_reference], folds)
+    homes = np.zeros((len(listed.levels), int(folds[-1]) + 1), dtype=np.bool_)
+    known = inside & (rows != 0)
+    homes[codes[known], folds[buckets[known]]] = True
+    alone = homes.sum(axis=1) == 1  # in one fold of the reference: no other one had the level
+    new = np.where(inside, alone[codes], at < 0)
+    novel = np.zeros(len(missing), dtype=np.int64)
+    np.add.at(novel, buckets[new], rows[new])
     present = counts.sum(axis=1)
     return Series(name, "categorical", counts, present, np.asarray(missing, dtype=np.int64), novel, cells)
-
-
-def _level_novelty(buckets: Sequence[Mapping[str, int]], folds: Iterable[int]) -> NDArray[np.int64]:
-    """int64[R], rows of each reference bucket whose level occurs in no other fold."""
-    folds = list(folds)
-    homes: dict[str, set[int]] = {}
-    for fold, levels in zip(folds, buckets, strict=True):
-        for level, count in levels.items():
-            if count:
-                homes.setdefault(level, set()).add(fold)
-    return np.array(
-        [sum(count for level, count in levels.items() if len(homes.get(level, ())) == 1) for levels in buckets],
-        dtype=np.int64,
-    )

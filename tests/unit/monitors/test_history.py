@@ -1,5 +1,7 @@
 """The history adds: the sum of fine buckets is the window, whatever the order."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,9 +62,13 @@ def test_fine_buckets_add_to_the_window_in_any_order(parts: list[tuple[int, list
             for index in range(first, stop):
                 assert same.constant.get(index) == column.constant.get(index)
             if isinstance(same, NumericHistory) and isinstance(column, NumericHistory):
-                assert np.array_equal(same.counts(first, stop), column.counts(first, stop))
+                at = range(first, stop)
+                assert np.array_equal(same.counts_at(at), column.counts_at(at))
+                assert np.array_equal(same.totals(first, stop), same.counts_at(at).sum(axis=0))
             elif isinstance(same, CategoricalHistory) and isinstance(column, CategoricalHistory):
-                assert same.counts(first, stop) == column.counts(first, stop)
+                levels = [same.levels(index) for index in range(first, stop)]
+                assert levels == [column.levels(index) for index in range(first, stop)]
+                assert same.totals(first, stop) == dict(sum(map(Counter, levels), Counter()))
 
 
 def test_infinite_values_count_as_missing() -> None:
@@ -101,7 +107,7 @@ def test_rows_from_before_the_codec_are_recoded() -> None:
     column = history.columns["feature", "x"]
     assert isinstance(column, NumericHistory)
     first = Alignment(HOUR).index(0)
-    assert column.counts(first, first + 1).sum() == 3
+    assert column.totals(first, first + 1).sum() == 3
 
 
 @pytest.mark.parametrize("numeric_first", [True, False])

@@ -84,8 +84,9 @@ def test_hours_are_the_sum_of_their_quarters(made: dict[int, BucketProfile]) -> 
     first = hourly.alignment.index(START)
     assert history.alignment == hourly.alignment
     for key in history.columns:
-        one, other = (of.columns[key].counts(first, first + 360) for of in (history, hourly))
-        assert np.array_equal(np.asarray(one), np.asarray(other))
+        for index in range(first, first + 360):
+            one, other = (of.columns[key].totals(index, index + 1) for of in (history, hourly))
+            assert np.array_equal(np.asarray(one), np.asarray(other))
     assert history.windows == Alignment(QUARTER)
 
 
