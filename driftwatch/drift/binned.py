@@ -84,10 +84,13 @@ def anderson_darling(reference: Distribution, current: Distribution) -> Estimate
     atoms = reference.atoms
     left, right, before, after = _pooled(reference, current)
     part = ((_NODES + 1) / 2)[:, None]
-    pooled = before + part * (after - before)
-    gap = left + part * (right - left)
+    pooled, gap = part * (after - before), part * (right - left)
+    pooled += before
+    gap += left
+    gap *= gap
     with np.errstate(invalid="ignore", divide="ignore"):
-        smooth = (after - before) * ((_WEIGHTS / 2) @ (gap**2 / (pooled * (1 - pooled))))
+        gap /= pooled * (1 - pooled)
+        smooth = (after - before) * ((_WEIGHTS / 2) @ gap)
         middle, mass = (before + after) / 2, after - before
         stepped = mass * ((left + right) / 2) ** 2 / (middle * (1 - middle) - mass / 4)
     pieces = np.where(atoms, stepped, smooth)[after > before]
@@ -167,8 +170,11 @@ def _pieces(
     if len(inner):
         inner.sort()
         bins = np.searchsorted(edges, inner, side="left")
-        points = np.insert(edges, bins, inner)
-        gap = np.insert(gap, bins, reference.share_in(bins, inner) - current.share_in(bins, inner))
+        is_edge = np.ones(len(edges) + len(inner), dtype=np.bool_)
+        is_edge[bins + np.arange(len(inner))] = False
+        points, at_edges, gap = np.empty(len(is_edge)), gap, np.empty(len(is_edge))
+        points[is_edge], points[~is_edge] = edges, inner
+        gap[is_edge], gap[~is_edge] = at_edges, reference.share_in(bins, inner) - current.share_in(bins, inner)
     return points[1:] - points[:-1], gap[:-1], gap[1:]
 
 

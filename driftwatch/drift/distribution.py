@@ -22,6 +22,7 @@ class Distribution:
     Attributes:
         edges: float64[B-1], ascending; bin b is (edges[b-1], edges[b]].
         counts: int64[B].
+        atoms: bool[B], the bins that hold exactly one value.
         low: smallest value.
         high: largest value.
         mean: for display and for Welch's test.
@@ -30,6 +31,7 @@ class Distribution:
 
     edges: NDArray[np.float64]
     counts: NDArray[np.int64]
+    atoms: NDArray[np.bool_]
     low: float
     high: float
     mean: float | None = None
@@ -43,7 +45,8 @@ class Distribution:
             ValueError: the profile is in another codec's bins.
         """
         profile = profile.recode(codec)
-        return cls(codec.edges, profile.counts, profile.low, profile.high, profile.mean, profile.standard_deviation)
+        mean, sd = profile.mean, profile.standard_deviation
+        return cls(codec.edges, profile.counts, codec.atoms, profile.low, profile.high, mean, sd)
 
     @cached_property
     def n(self) -> int:
@@ -64,13 +67,6 @@ class Distribution:
     def shares(self) -> NDArray[np.float64]:
         """float64[B-1]: the distribution function at each edge."""
         return np.asarray(self.cumulative / self.n)
-
-    @cached_property
-    def atoms(self) -> NDArray[np.bool_]:
-        """bool[B]: the bins that hold exactly one value."""
-        result = np.zeros(len(self.counts), dtype=np.bool_)
-        result[1:-1] = np.nextafter(self.edges[1:], -np.inf) == self.edges[:-1]
-        return result
 
     @cached_property
     def population_sd(self) -> float | None:
@@ -103,14 +99,14 @@ class Distribution:
 
     @cached_property
     def knots(self) -> NDArray[np.float64]:
-        """Where the slope changes inside a bin, ascending: extremes, the ends of narrowed bins, a step's lower side."""
+        """Where the slope changes inside a bin, unordered: extremes, the ends of narrowed bins, a step's lower side."""
         left, right = self.spans
         spread = (self.counts > 0) & ~self.atoms
         lower, upper = spread.copy(), spread.copy()
         lower[1:] &= left[1:] != self.edges
         upper[:-1] &= right[:-1] != self.edges
         steps = np.nextafter(left[spread & (left == right)], -np.inf)
-        return np.sort(np.concatenate((left[lower], right[upper], steps)))
+        return np.concatenate((left[lower], right[upper], steps))
 
     @cached_property
     def _lines(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
