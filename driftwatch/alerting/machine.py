@@ -10,6 +10,8 @@ The rules (all times are window time, so a replay and a live service agree):
 * An alarm of a column within seven days after that column's last one reopens the old incident without a new page. A
   column that is new to it is paged all the same, and so is an incident whose first page was never sent.
 * A page goes out when an incident opens, when it becomes critical, and when it closes, if its opening was told.
+* An incident that opened and closed four times within 24 windows and opens again is flapping. That is told once, and
+  its next end; then it comes and goes in silence, until it has been quiet for 12 windows.
 * A backfilled window tells nobody. What it would have said is owed, and said by the first window that may speak, if it
   is still true by then.
 * An alert gets critical at once. It is a warning again after 24 hours of windows in which it was no worse; nobody is
@@ -31,6 +33,9 @@ __all__ = ["QUIET_TO_CLOSE", "REOPEN_WITHIN", "Transition", "advance"]
 
 QUIET_TO_CLOSE = DAY
 REOPEN_WITHIN = 7 * DAY
+_FLAPS = 4
+_FLAPS_WITHIN = 24
+_QUIET_AFTER_FLAPPING = 12
 
 Kind = Literal["opened", "updated", "escalated", "resolved", "reopened"]
 
@@ -43,7 +48,7 @@ class Transition:
         kind: opened, updated, escalated, resolved or reopened.
         incident: the incident after the change.
         notify: whether readers are told; then `incident.messages` is the number of the message.
-        reason: why they are told (first, new_alerts, escalated, resolved) or not (backfill, reopened, joined,
+        reason: why they are told (first, new_alerts, escalated, flapping, resolved) or not (backfill, reopened, joined,
             recovering, firing_again, not_announced).
         alerts: the alerts that changed their state or severity, or joined.
         at: when, microseconds UTC on the clock of the windows.
@@ -148,6 +153,7 @@ def _open(book: IncidentBook, window: JudgedWindow, alarms: dict[AlertKey, Findi
         after, changed = _with_alerts(before, window, alarms, is_new=True)
         if after.severity.rank > severity.rank:
             after = _owe(after, "escalated")
+        after = _flap(after, old, window)
         closed = tuple(incident for incident in book.closed if incident.id != old.id)
         transition = _speak("reopened", after, "reopened", window, changed, may_speak=True)
         return replace(book, current=transition.incident, closed=closed), transition
@@ -160,10 +166,22 @@ def _open(book: IncidentBook, window: JudgedWindow, alarms: dict[AlertKey, Findi
         resolved_at=None,
         severity=Severity.WARNING,
         alerts=(),
+        edges=(window.at,),
     )
     after, changed = _with_alerts(blank, window, alarms, is_new=True)
     transition = _speak("opened", _owe(after, "first"), "first", window, changed, may_speak=True)
     return replace(book, current=transition.incident, sequence=blank.sequence), transition
+
+
+def _flap(incident: Incident, before: Incident, window: JudgedWindow) -> Incident:
+    """An incident that opens again, with the message that it comes and goes if that is news."""
+    width = window.end - window.start
+    was_quiet = window.start - before.last_alarm_at >= _QUIET_AFTER_FLAPPING * width
+    edges = () if was_quiet else tuple(edge for edge in before.edges if window.at - edge < _FLAPS_WITHIN * width)
+    incident = replace(incident, edges=(*edges, window.at), flapping=before.flapping and not was_quiet)
+    if incident.flapping or len(edges) < _FLAPS:
+        return incident
+    return _owe(replace(incident, flapping=True), "flapping")
 
 
 def _is_known(key: AlertKey, window: JudgedWindow, incidents: Iterable[Incident]) -> bool:
@@ -258,6 +276,7 @@ def _close(
         resolved_at=window.at,
         owed="resolved" if incident.announced else "",
         why_resolved=_why(incident, window),
+        edges=(*incident.edges, window.at),
     )
     transition = _tell_resolved(closed, window, changed)
     return replace(book, current=None, closed=(*book.closed, transition.incident)), transition

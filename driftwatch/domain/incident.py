@@ -33,6 +33,8 @@ class Incident:
         announced: whether readers have been told that it is open.
         owed: why a message is due that no window was allowed to send yet ("" if none).
         why_resolved: what ended it ("" while it is open).
+        edges: when it last opened, closed, opened again ..., microseconds UTC on the clock of the windows.
+        flapping: readers have been told that it comes and goes.
     """
 
     environment: str
@@ -47,6 +49,8 @@ class Incident:
     announced: bool = False
     owed: str = ""
     why_resolved: str = ""
+    edges: tuple[int, ...] = ()
+    flapping: bool = False
 
     @property
     def id(self) -> str:
@@ -143,11 +147,13 @@ class Incident:
             "announced": self.announced,
             "owed": self.owed,
             "why_resolved": self.why_resolved,
+            "edges": [to_iso(edge) for edge in self.edges],
+            "flapping": self.flapping,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Incident":
-        """Read what :meth:`to_dict` wrote."""
+        """Read what :meth:`to_dict` wrote, in this release or before there were edges."""
         resolved_at = data["resolved_at"]
         return cls(
             environment=data["environment"],
@@ -162,6 +168,8 @@ class Incident:
             announced=bool(data["announced"]),
             owed=data["owed"],
             why_resolved=data["why_resolved"],
+            edges=tuple(from_iso(edge) for edge in data.get("edges", ())),
+            flapping=bool(data.get("flapping", False)),
         )
 
     def _digest(self) -> str:

@@ -37,7 +37,7 @@ class Message:
     Attributes:
         dedup_key: the thread that it belongs to, stable from the incident's opening to its end.
         number: its number within the thread, from 1.
-        reason: first, new_alerts, escalated, repeat, acknowledged or resolved.
+        reason: first, new_alerts, escalated, flapping, repeat, acknowledged or resolved.
         severity: of the incident.
         title: one line for a subject or a lock screen.
         summary: what happened, how bad, since when: one or two sentences.

@@ -20,7 +20,7 @@ _API = "https://slack.com/api"
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{8,20}")
 _TOKEN = re.compile(r"(xoxe\.)?xox[bp]-[A-Za-z0-9-]{8,}")
 _ANSWER_AT_MOST = 1 << 16  # Slack repeats the whole message
-_HEADLINES = frozenset({"first", "new_alerts", "escalated", "repeat"})
+_HEADLINES = frozenset({"first", "new_alerts", "escalated", "flapping", "repeat"})
 """What is shown in the channel too: a reply in a thread alone disturbs only those who follow it."""
 
 _PASSING = frozenset(

@@ -135,7 +135,7 @@ class Delivery:
     Attributes:
         receiver: its name.
         kind: slack, email ...
-        reason: first, new_alerts, escalated, repeat, acknowledged, resolved.
+        reason: first, new_alerts, escalated, flapping, repeat, acknowledged, resolved.
         state: waiting, sending, delivered, dead, dropped, suppressed.
         attempts: how many times it was tried.
         created_at: when it was due, database time.

@@ -153,6 +153,7 @@ def _began(transition: Transition, alerts: Sequence[Alert]) -> str:
     how_bad = {
         "escalated": "This is now critical.",
         "repeat": "It goes on, and nobody has acknowledged it.",
+        "flapping": "It comes and goes: its next end is told, and no more until it has been quiet for 12 windows.",
         "new_alerts": "This is new in an incident that had come back quietly.",
     }.get(transition.reason, "This is critical." if incident.severity is Severity.CRITICAL else "")
     return f"{what} since {since}{length}. {how_bad}".strip()

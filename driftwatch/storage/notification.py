@@ -41,7 +41,7 @@ class NotificationRow:
         receiver_id: to whom.
         group_key: stable from open to resolve; messages of it make one thread.
         seq: the message's number in its group.
-        reason: first, new_alerts, escalated, repeat, acknowledged, resolved, checkpoint.
+        reason: first, new_alerts, escalated, flapping, repeat, acknowledged, resolved, checkpoint.
         payload: what to say, JSON-safe.
         status: waiting, sending, delivered, dead, dropped or suppressed.
         attempts: how often it was claimed.

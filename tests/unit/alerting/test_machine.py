@@ -317,3 +317,56 @@ def test_a_critical_alert_is_a_warning_again_after_a_day_and_critical_once_more_
     assert book.current is not None
     assert book.current.standing is critical
     assert [each.reason for each in transitions if each.notify] == ["first", "escalated", "escalated"]
+
+
+def day(number: int, *columns: str) -> JudgedWindow:
+    start = START + number * DAY
+    found = tuple(finding(0, each, window_start=start, window_end=start + DAY, at=start + DAY) for each in columns)
+    return JudgedWindow(start=start, end=start + DAY, at=start + DAY, findings=found, states=JUDGED)
+
+
+def test_what_comes_and_goes_is_told_once_as_flapping_and_then_is_silent() -> None:
+    book, seen = play(*(day(number, *(["temp"] if number % 2 == 0 else [])) for number in range(40)))
+    assert told(seen) == [
+        ("opened", "first"),
+        ("resolved", "resolved"),
+        ("reopened", "flapping"),
+        ("resolved", "resolved"),
+    ]
+    assert [transition.at for transition in seen if transition.reason == "flapping"] == [START + 5 * DAY]
+    assert len({transition.incident.id for transition in seen}) == 1
+    incident = book.closed[0]
+    assert incident.flapping
+    assert len(incident.edges) <= 26
+    assert IncidentBook.from_dict(book.to_dict()) == book
+
+
+def test_flapping_is_over_after_twelve_quiet_windows() -> None:
+    def half(number: int, *columns: str) -> JudgedWindow:
+        start = START + number * DAY // 2
+        end = start + DAY // 2
+        found = tuple(finding(0, each, window_start=start, window_end=end, at=end) for each in columns)
+        return JudgedWindow(start=start, end=end, at=end, findings=found, states=JUDGED)
+
+    def flaps(first: int) -> list[JudgedWindow]:
+        return [half(first + number, *(["temp"] if number % 3 == 0 else [])) for number in range(9)]
+
+    flapping = [("opened", "first"), ("resolved", "resolved"), ("reopened", "flapping"), ("resolved", "resolved")]
+    assert told(play(*flaps(0), *flaps(9), *flaps(18))[1]) == flapping
+    rested = [*flaps(0), *(half(number) for number in range(9, 19)), *flaps(19)]  # its last alarm was window 6
+    assert told(play(*rested)[1]) == [*flapping, ("reopened", "flapping"), ("resolved", "resolved")]
+
+
+def test_an_incident_that_comes_back_once_does_not_flap() -> None:
+    assert told(play(day(0, "temp"), day(1), day(2, "temp"), day(3), day(4))[1]) == [
+        ("opened", "first"),
+        ("resolved", "resolved"),
+    ]
+
+
+def test_an_incident_of_a_release_before_edges_is_read() -> None:
+    book, _ = play(day(0, "temp"))
+    stored = book.to_dict()
+    for key in ("edges", "flapping"):
+        del stored["current"][key]
+    assert IncidentBook.from_dict(stored).current is not None

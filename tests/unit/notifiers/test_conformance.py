@@ -104,7 +104,7 @@ FORMS = {
     "webhook": Form({"url": "env:OPS_URL", "secret": "env:OPS_SECRET"}, is_for_people=False),
 }
 TELLING = [name for name, form in FORMS.items() if form.tells_why]
-REASONS = ("first", "new_alerts", "escalated", "repeat", "acknowledged", "resolved")
+REASONS = ("first", "new_alerts", "escalated", "flapping", "repeat", "acknowledged", "resolved")
 
 
 @pytest.fixture(autouse=True)
