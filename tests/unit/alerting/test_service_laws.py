@@ -82,12 +82,15 @@ class Alerting(RuleBasedStateMachine):
         self.hour = 0
         self.silenced_until = 0
         self.in_hand: str | None = None
+        self._judge({"temp": ("judged", Severity.WARNING), "wind": ("judged", None)})
+        self.deliver()
 
-    @rule(verdict=VERDICTS, late=st.integers(0, 9))
-    def judge(self, verdict: Mapping[str, tuple[str, Severity | None]], late: int) -> None:
-        self._judge(verdict, backfill=late == 0)
+    @rule(verdicts=st.lists(VERDICTS, min_size=1, max_size=4), late=st.integers(0, 9))
+    def judge(self, verdicts: list[Mapping[str, tuple[str, Severity | None]]], late: int) -> None:
+        for verdict in verdicts:
+            self._judge(verdict, backfill=late == 0)
 
-    @rule(hours=st.integers(1, 26))
+    @rule(hours=st.sampled_from([1, 12, 24, 24, 30]))
     def stay_quiet(self, hours: int) -> None:
         starts = [START + (self.hour + hour) * HOUR for hour in range(hours)]
         states = dict.fromkeys(COLUMNS, "judged")
@@ -144,6 +147,8 @@ class Alerting(RuleBasedStateMachine):
         assert current is not None
         acknowledge(self.store, current.id, actor="ana")
         self.in_hand = current.id
+        self.settle()
+        self.time_passes(7)
 
     @rule()
     def settle(self) -> None:
@@ -273,7 +278,7 @@ def test_alerting_keeps_its_laws_whatever_happens(monkeypatch: pytest.MonkeyPatc
     try:
         Alerting.template, Alerting.webhook = tmp_path / "dw.db", hook
         case = Alerting.TestCase
-        case.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+        case.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
         case().runTest()
     finally:
         hook.close()
