@@ -7,9 +7,28 @@ from typing import Any
 from driftwatch.domain.alert import segment_state_key
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.incident import Incident
-from driftwatch.domain.instant import from_iso, to_iso
+from driftwatch.domain.instant import DAY, from_iso, to_iso
 
-__all__ = ["IncidentBook", "JudgedWindow"]
+__all__ = ["CALIBRATED", "IncidentBook", "JudgedWindow", "Pace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How soon an incident lets go, and what is news of it. Lengths in microseconds of windows.
+
+    Attributes:
+        quiet_to_close: how long an alert is judged without an alarm until it is resolved.
+        reopen_within: so long after its last alarm the same column reopens the old incident without a new page.
+        tells_joined: an alert that joins an incident which readers know of is told as news.
+    """
+
+    quiet_to_close: int = DAY
+    reopen_within: int = 7 * DAY
+    tells_joined: bool = False
+
+
+CALIBRATED = Pace()
+"""Of what the alarm rule judges: a day of quiet ends it, a week keeps it together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +44,7 @@ class JudgedWindow:
             under :func:`~driftwatch.domain.alert.segment_state_key`. Only a judged column of a judged segment can be
             quiet. What is missing here is no longer monitored; it counts as quiet.
         backfill: the window was first evaluated so late that nobody is to be told of it.
+        pace: how soon its incident lets go.
     """
 
     start: int
@@ -33,6 +53,7 @@ class JudgedWindow:
     findings: tuple[Finding, ...]
     states: Mapping[str, str]
     backfill: bool = False
+    pace: Pace = CALIBRATED
 
     @property
     def was_judged(self) -> bool:

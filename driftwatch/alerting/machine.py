@@ -16,6 +16,8 @@ The rules (all times are window time, so a replay and a live service agree):
   is still true by then.
 * An alert gets critical at once. It is a warning again after 24 hours of windows in which it was no worse; nobody is
   told of that, but if it gets critical once more they are. The incident keeps the worst that it was.
+
+The day and the week are those of calibrated alarms: a window says how fast its own kind goes (`Pace`).
 """
 
 from collections.abc import Iterable
@@ -26,13 +28,10 @@ from driftwatch.alerting.book import IncidentBook, JudgedWindow
 from driftwatch.domain.alert import Alert, AlertKey, AlertState, effect_size
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.incident import Incident
-from driftwatch.domain.instant import DAY
 from driftwatch.domain.signal import Severity
 
-__all__ = ["QUIET_TO_CLOSE", "REOPEN_WITHIN", "Transition", "advance"]
+__all__ = ["Transition", "advance"]
 
-QUIET_TO_CLOSE = DAY
-REOPEN_WITHIN = 7 * DAY
 _FLAPS = 4
 _FLAPS_WITHIN = 24
 _QUIET_AFTER_FLAPPING = 12
@@ -85,7 +84,7 @@ def advance(book: IncidentBook, window: JudgedWindow) -> tuple[IncidentBook, tup
     book, transition = _take(book, window, alarms, is_new=is_new)
     if transition is not None:
         transitions.append(transition)
-    horizon = window.end - REOPEN_WITHIN
+    horizon = window.end - window.pace.reopen_within
     closed = tuple(
         incident for incident in book.closed if incident.last_alarm_at >= horizon or incident.owed == "resolved"
     )
@@ -125,12 +124,17 @@ def _take(
             return book, None
         return _open(book, window, alarms)
     after, changed = _with_alerts(book.current, window, alarms, is_new=is_new)
-    fresh = [alert for alert in changed if not _is_known(alert.key, window, (book.current, *book.closed))]
+    known = {alert.key for alert in book.current.firing}
+    fresh = [
+        alert
+        for alert in changed
+        if alert.key in alarms.keys() - known and not _is_known(alert.key, window, (book.current, *book.closed))
+    ]
     kind: Kind = "updated"
     reason = _joined_or_moved(book.current, changed)
     if after.standing.rank > book.current.standing.rank:
         kind, after = "escalated", _owe(after, "escalated")
-    elif fresh and not after.announced:
+    elif fresh and (window.pace.tells_joined or not after.announced):
         after = _owe(after, "new_alerts")
     if not after.firing:
         return _close(book, after, window, changed)
@@ -185,9 +189,9 @@ def _flap(incident: Incident, before: Incident, window: JudgedWindow) -> Inciden
 
 
 def _is_known(key: AlertKey, window: JudgedWindow, incidents: Iterable[Incident]) -> bool:
-    """Whether this column alarmed, under this signal, at most seven days before."""
+    """Whether this column alarmed, under this signal, so shortly before that it is no news."""
     return any(
-        window.end - alert.last_alarm_at <= REOPEN_WITHIN and _same_series(alert.key, key)
+        window.end - alert.last_alarm_at <= window.pace.reopen_within and _same_series(alert.key, key)
         for incident in incidents
         for alert in incident.alerts
     )
@@ -219,7 +223,7 @@ def _fire(alert: Alert | None, key: AlertKey, finding: Finding, window: JudgedWi
     severity, severe_at, since, peak = finding.severity, window.end, window.start, finding
     if alert is not None and alert.state is not AlertState.RESOLVED:
         was_severe_at = alert.severe_at or alert.last_alarm_at
-        if alert.severity.rank > severity.rank and window.end - was_severe_at < QUIET_TO_CLOSE:
+        if alert.severity.rank > severity.rank and window.end - was_severe_at < window.pace.quiet_to_close:
             severity, severe_at = alert.severity, was_severe_at
         since = alert.since
         peak = max(alert.peak, finding, key=effect_size)
@@ -241,7 +245,7 @@ def _rest(alert: Alert, window: JudgedWindow, *, is_new: bool) -> Alert:
     if alert.state is AlertState.RESOLVED or not is_new or not window.is_quiet_for(alert.key.column, alert.key.segment):
         return alert
     quiet = alert.quiet + (window.end - window.start)
-    state = AlertState.RESOLVED if quiet >= QUIET_TO_CLOSE else AlertState.RECOVERING
+    state = AlertState.RESOLVED if quiet >= window.pace.quiet_to_close else AlertState.RECOVERING
     return replace(alert, quiet=quiet, state=state)
 
 

@@ -7,27 +7,19 @@ from sqlalchemy import Connection
 
 from driftwatch.alerting.book import IncidentBook, JudgedWindow
 from driftwatch.alerting.machine import Transition, advance
-from driftwatch.domain.incident import Incident
 from driftwatch.domain.signal import RunStatus
 from driftwatch.monitors.baseline import WindowResult
 from driftwatch.service.facts import facts_of
 from driftwatch.service.judging import ModelJudge
+from driftwatch.service.recording import LostClaimError, close, record
 from driftwatch.service.telling import tell, trend_of
 from driftwatch.service.wording import Context
-from driftwatch.storage import alert, audit, finding, incident, run
-from driftwatch.storage.alert import TransitionRow
+from driftwatch.storage import finding, incident, run
 from driftwatch.storage.run import RunRow
 
-__all__ = ["Failure", "LostClaimError", "write_effects", "write_failures"]
+__all__ = ["Failure", "write_effects", "write_failures"]
 
 _DEPLOYMENT = "default"
-_ACTOR = "driftwatch"
-_ANEW = frozenset({"escalated", "reopened"})
-"""What an acknowledgement does not speak of any more."""
-
-
-class LostClaimError(Exception):
-    """Another worker has taken the work over: roll back; it will do all of it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +84,7 @@ def write_effects(
             if not _store(conn, judge, row, transition, now=now, public_url=public_url):
                 book = book.with_opening_owed(transition.incident.id)
         seen += transitions
-    if book.current is not None:
-        incident.put_incident(conn, model_id, book.current, at=now)
-        at = book.through or now
-        alert.put_alerts(conn, model_id, book.current.alerts, incident_id=book.current.id, at=at)
-    if not incident.write_book(conn, model_id, _DEPLOYMENT, book.to_dict(), revision=revision, at=now):
-        raise LostClaimError
+    close(conn, model_id, book, revision=revision, now=now)
     return seen
 
 
@@ -142,65 +129,9 @@ def _store(
 ) -> bool:
     """Store what a transition changed; False if an incident has ended of which nobody was told on purpose."""
     told = transition.incident
-    before = incident.find_incident(conn, told.id)
-    incident.put_incident(conn, judge.model.id, told, at=now)
-    cleared = transition.kind in _ANEW and incident.clear_acknowledgement(conn, told.id)
-    moves = alert.put_alerts(
-        conn,
-        judge.model.id,
-        transition.alerts,
-        incident_id=told.id,
-        at=transition.at,
-        monitor_id=row.monitor_id,
-        run_id=row.id,
-        reason=transition.reason,
-    )
-    _note(conn, row, transition, before, moves, cleared=cleared, now=now)
+    record(conn, judge.model.id, transition, now=now, monitor_id=row.monitor_id, run_id=row.id)
     if not transition.notify:
         return True
     trend = trend_of(conn, judge.model.id, told.columns, width=judge.alignment.width, until=row.window_end)
     context = Context(public_url=public_url, reference=judge.reference, change=judge.change, trend=trend)
     return tell(conn, transition, context, facts_of(conn, judge.model, told.deployment), now=now)
-
-
-def _note(
-    conn: Connection,
-    row: RunRow,
-    transition: Transition,
-    before: Incident | None,
-    moves: Sequence[TransitionRow],
-    *,
-    cleared: bool,
-    now: int,
-) -> None:
-    """Put what moved on record: the incident, and alerts by fingerprint, since a segment's name holds a value."""
-    told = transition.incident
-    old, new = None if before is None else _standing(before), _standing(told)
-    if old == new and not moves and not cleared:
-        return
-    keys = {each.fingerprint: each.key for each in transition.alerts}
-    alerts = [
-        {
-            "alert": move.fingerprint,
-            "signal": keys[move.fingerprint].signal.value,
-            "column": keys[move.fingerprint].column,
-            "from": move.from_state,
-            "to": move.to_state,
-            "severity": move.severity,
-        }
-        for move in moves
-    ]
-    audit.append_event(
-        conn,
-        at=now,
-        actor=_ACTOR,
-        verb=transition.kind,
-        subject=f"incident/{told.id}",
-        before=old,
-        after={**new, "reason": transition.reason, "acknowledgement_cleared": cleared, "alerts": alerts},
-        evidence_ref=f"run/{row.id}",
-    )
-
-
-def _standing(found: Incident) -> dict[str, str]:
-    return {"state": "open" if found.is_open else "resolved", "severity": found.severity.value}

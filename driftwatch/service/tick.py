@@ -19,8 +19,9 @@ from driftwatch.errors import DriftwatchError, StoreError
 from driftwatch.monitors.baseline import WindowResult
 from driftwatch.service.agenda import AT_A_TIME, Agenda, insert_revisions, insert_windows, read_agenda
 from driftwatch.service.beside import Beside
-from driftwatch.service.effect import Failure, LostClaimError, write_effects, write_failures
+from driftwatch.service.effect import Failure, write_effects, write_failures
 from driftwatch.service.judging import ModelJudge
+from driftwatch.service.recording import LostClaimError
 from driftwatch.service.threshold_monitor import settle_estimates
 from driftwatch.storage import heartbeat, monitor, registration, run
 from driftwatch.storage.registration import ModelRow
@@ -116,7 +117,7 @@ class Ticker:
         for model in models:
             self._schedule_or_say_why(report, model, now=now)
         while not should_stop() and self._work(report):
-            pass
+            self._beat_if_late(report, len(models))
         self._beat(report, len(models))
         return report
 
@@ -248,6 +249,11 @@ class Ticker:
             report.failed += failed
             report.judged += len(some) - failed
             report.messages += sum(transition.notify for transition in transitions)
+
+    def _beat_if_late(self, report: TickReport, n_models: int) -> None:
+        """A long round lives too."""
+        if time.monotonic() - self._beat_at >= _BEAT_SECONDS:
+            self._beat(report, n_models)
 
     def _beat(self, report: TickReport, n_models: int) -> None:
         idle = not (report.faults or report.judged or report.failed)

@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from driftwatch.alerting.book import IncidentBook, JudgedWindow
-from driftwatch.alerting.machine import REOPEN_WITHIN, Transition, advance
+from driftwatch.alerting.book import CALIBRATED, IncidentBook, JudgedWindow
+from driftwatch.alerting.machine import Transition, advance
 from driftwatch.domain.alert import AlertState
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.instant import HOUR
@@ -93,7 +93,7 @@ class Incidents(RuleBasedStateMachine):
         fresh = {
             column
             for column in alarms
-            if column not in self.last_alarm or window.end - self.last_alarm[column] > REOPEN_WITHIN
+            if column not in self.last_alarm or window.end - self.last_alarm[column] > CALIBRATED.reopen_within
         }
         assert len({transition.incident.id for transition in transitions}) == len(transitions)
         for transition in transitions:
