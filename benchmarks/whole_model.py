@@ -37,12 +37,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 START = from_iso("2024-01-01T00:00")
-NUMERIC = 20
-CATEGORICAL = 10
 CELLS: Mapping[str, Scenario] = {
-    "hourly, 300 rows an hour": Scenario("real", rows=300),
-    "daily, 1,000 rows a day": Scenario("real", hourly=False, rows=1000),
-    "hourly, 1,000 rows an hour": Scenario("real", rows=1000),
+    "hourly, 300 rows an hour": Scenario("real", rows=300, numeric=20, categorical=10),
+    "daily, 1,000 rows a day": Scenario("real", hourly=False, rows=1000, numeric=20, categorical=10),
+    "hourly, 1,000 rows an hour": Scenario("real", rows=1000, numeric=20, categorical=10),
 }
 
 
@@ -65,7 +63,7 @@ def draw(scenario: Scenario, seed: int) -> pa.Table:
     at = START + hour * HOUR + rng.integers(0, HOUR, len(hour))
     numeric, latent = _numeric(rng, scenario, hour)
     columns: dict[str, object] = dict(numeric)
-    for place in range(CATEGORICAL):
+    for place in range(scenario.categorical):
         below = np.cumsum(_category_course(rng, scenario), axis=1)
         levels = (rng.random(len(hour))[:, None] > below[hour, :-1]).sum(axis=1)
         columns[f"c{place}"] = pa.DictionaryArray.from_arrays(levels, [f"v{k}" for k in range(below.shape[1])])
@@ -85,11 +83,11 @@ def draw(scenario: Scenario, seed: int) -> pa.Table:
 
 def _numeric(rng: np.random.Generator, scenario: Scenario, hour: Ints) -> tuple[dict[str, pa.Array], Floats]:
     """The numeric columns, and the normal numbers that they are made of."""
-    loadings = rng.normal(size=(NUMERIC, 3)) * 0.6
-    latent = rng.normal(size=(len(hour), 3)) @ loadings.T + rng.normal(size=(len(hour), NUMERIC))
+    loadings = rng.normal(size=(scenario.numeric, 3)) * 0.6
+    latent = rng.normal(size=(len(hour), 3)) @ loadings.T + rng.normal(size=(len(hour), scenario.numeric))
     latent /= np.sqrt((loadings**2).sum(axis=1) + 1)
     columns = {}
-    for place in range(NUMERIC):
+    for place in range(scenario.numeric):
         mean, log_sd = _numeric_course(rng, scenario, wandering=False)
         latent[:, place] = latent[:, place] * np.exp(log_sd)[hour] + mean[hour]
         x = latent[:, place]
@@ -128,8 +126,8 @@ def specification(scenario: Scenario) -> dict[str, object]:
             "error": "failed",
         },
         "features": {
-            "numeric": [f"x{place}" for place in range(NUMERIC)],
-            "categorical": [f"c{place}" for place in range(CATEGORICAL)],
+            "numeric": [f"x{place}" for place in range(scenario.numeric)],
+            "categorical": [f"c{place}" for place in range(scenario.categorical)],
         },
         "reference": {"start": to_iso(START), "end": to_iso(START + scenario.reference_days * DAY)},
         "bucket": "1h" if scenario.hourly else "1d",
