@@ -22,6 +22,7 @@ _FILTERS = {
 }
 _MOST_CARDS = 3
 _TICK_LATE = MINUTE
+_STANDS_STILL = 10 * MINUTE
 _EMBED = """import driftwatch
 client = driftwatch.Client("{address}", model="my-model", version="1")
 client.log_prediction({{"amount": 12.5, "country": "FR"}}, prediction=1)"""
@@ -76,6 +77,17 @@ def _strip() -> None:
 
 
 def _banner(pulse: Pulse) -> None:
+    if pulse.tick_at is not None and pulse.now - pulse.tick_at > _STANDS_STILL:
+        st.error(
+            f"No window has been judged for {fmt.age(pulse.now - pulse.tick_at)}. `driftwatch doctor` says more.",
+            icon=":material/pause_circle:",
+        )
+    if pulse.waiting_at is not None and pulse.now - pulse.waiting_at > _STANDS_STILL:
+        st.warning(
+            f"{fmt.plural(pulse.outbox, 'message')} could not be delivered yet, the oldest for "
+            f"{fmt.age(pulse.now - pulse.waiting_at)}. `driftwatch doctor` says more.",
+            icon=":material/schedule_send:",
+        )
     if pulse.dead:
         st.warning(
             f"{fmt.plural(pulse.dead, 'message')} could not be delivered in the last 7 days. "

@@ -121,6 +121,8 @@ def _what_happened(detail: IncidentDetail, key: str) -> None:
         about = f"{_name(leading)} at its worst {fmt.window(*leading.window)}, n {fmt.count(leading.n)}"
     with panel("What happened", about, key="what"):
         st.html(f'<div class="dw-say">{_story(detail)}</div>')
+        if detail.line.of_service:
+            return  # it has no page of a model
         with st.container(horizontal=True, gap="medium"):
             st.page_link(MODEL, label=f"Model {plain(key)}", icon=":material/area_chart:", query_params={"model": key})
             columns = dict.fromkeys(alert.column for alert in alerts if alert.column is not None)
@@ -199,7 +201,7 @@ def _alerts(detail: IncidentDetail, key: str) -> None:
         }
         about = ", ".join(f"{alert.name} {alert.state}" for alert in detail.alerts[:8])
         clicked = table(fields, key="alert-table", about=about, clickable=True, row_height=36)
-    if clicked is not None and detail.alerts[clicked].column is not None:
+    if not detail.line.of_service and clicked is not None and detail.alerts[clicked].column is not None:
         column = str(detail.alerts[clicked].column)
         st.switch_page(FEATURE, query_params={"model": key, "column": column, "window": _span(detail)})
 
@@ -280,7 +282,7 @@ def _when(sent: Delivery, now: int) -> str:
 def _sent(sent: Delivery) -> str:
     if sent.state == "delivered":
         return "delivered" if sent.attempts <= 1 else f"delivered, attempt {sent.attempts}"
-    return {"dead": "given up", "dropped": "not sent"}.get(sent.state, sent.state)
+    return {"dead": "given up", "dropped": "not sent", "storm": "suppressed"}.get(sent.state, sent.state)
 
 
 def _span(detail: IncidentDetail) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from driftwatch.alerting.inhibition import suppressed_by
 from driftwatch.alerting.matching import Facts, labels_of
-from driftwatch.alerting.routing import Reach, Repeat, Route, decide
+from driftwatch.alerting.routing import DEFAULT, NEVER, Reach, Repeat, Route, decide
 from driftwatch.alerting.silence import Silence
+from driftwatch.alerting.vital import ONLY, TROUBLED
 from driftwatch.domain.alert import Alert
 from driftwatch.domain.incident import Incident
 
@@ -67,7 +68,7 @@ def deliveries(
         labels = labels_of(alert, facts)
         suppressed = suppressed_by(alert, incident.firing, facts)
         silence = next((each for each in policy.silences if each.silences(labels, at)), None)
-        for reach in decide(labels, policy.routes, policy.receivers, at=at).reaches:
+        for reach in _reaches(alert, labels, policy, at=at):
             why = str(silence) if silence is not None else suppressed or _muted(reach)
             repeat[reach.receiver] = _sooner(repeat.get(reach.receiver), reach.repeat)
             if why:
@@ -80,6 +81,19 @@ def deliveries(
         else _kept_back(name, incident, held[name], repeat[name])
         for name in sorted(told.keys() | held.keys())
     )
+
+
+def _reaches(alert: Alert, labels: Mapping[str, str], policy: Policy, *, at: int) -> Sequence[Reach]:
+    """Whom the routes say; but of a receiver that fails the others are told, and of its storm one receiver alone."""
+    facts = alert.latest.details
+    repeat = Repeat() if policy.routes else NEVER
+    if ONLY in facts:
+        return [Reach(name, DEFAULT, repeat) for name in policy.receivers if name == facts[ONLY]]
+    found = decide(labels, policy.routes, policy.receivers, at=at).reaches
+    if TROUBLED not in facts:
+        return found
+    fit = [reach for reach in found if reach.receiver != facts[TROUBLED]]
+    return fit or [Reach(name, DEFAULT, repeat) for name in policy.receivers if name != facts[TROUBLED]]
 
 
 def _muted(reach: Reach) -> str:

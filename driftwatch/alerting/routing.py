@@ -2,10 +2,10 @@
 
 * The routes are asked in their order. The first that takes the alert ends the search, unless it says to go on.
 * A route that takes an alert asks its own routes first; if none of them takes it, it goes to the route's own receivers.
-* A route takes alerts of production alone unless it has a condition on the environment: staging disturbs nobody whom no
-  route has named for it.
-* An alert of production that no route takes reaches every receiver that no route names; without any route that is all
-  of them. One of another environment reaches nobody.
+* A route takes alerts of production, and of the service itself, alone unless it has a condition on the environment:
+  staging disturbs nobody whom no route has named for it.
+* One of these that no route takes reaches every receiver that no route names; without any route that is all of them.
+  One of another environment reaches nobody.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +15,7 @@ from driftwatch.alerting.interval import Interval
 from driftwatch.alerting.matching import Matcher, refusal
 from driftwatch.domain.instant import HOUR
 from driftwatch.domain.signal import Severity
+from driftwatch.domain.system import SYSTEM_ENVIRONMENT
 
 __all__ = ["DEFAULT", "PRODUCTION", "Decision", "Reach", "Repeat", "Route", "Step", "decide", "named"]
 
@@ -22,6 +23,9 @@ DEFAULT = "default"
 """The name of the route that no document declares."""
 
 PRODUCTION = "production"
+
+_TELLING = (PRODUCTION, SYSTEM_ENVIRONMENT)
+"""The environments whose alerts reach people without being asked for: those of users, and the service itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ def _guarded(route: Route) -> Route:
     """The route with its own condition on the environment, or with the one that every route has."""
     if any(matcher.label == "environment" for matcher in route.match):
         return route
-    return replace(route, match=(Matcher("environment", (PRODUCTION,)), *route.match))
+    return replace(route, match=(Matcher("environment", _TELLING), *route.match))
 
 
 def _ask(routes: Sequence[Route], labels: Mapping[str, str], above: str, steps: list[Step]) -> list[tuple[str, Route]]:
@@ -174,7 +178,7 @@ def _by_default(
     labels: Mapping[str, str], routes: Sequence[Route], receivers: Sequence[str], steps: list[Step]
 ) -> tuple[Reach, ...]:
     environment = labels.get("environment", "")
-    if environment != PRODUCTION:
+    if environment not in _TELLING:
         why = f"environment is {environment or 'unset'}: it reaches nobody whom no route has named for it"
         steps.append(Step(DEFAULT, takes=False, why=why))
         return ()

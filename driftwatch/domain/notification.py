@@ -37,7 +37,7 @@ class Message:
     Attributes:
         dedup_key: the thread that it belongs to, stable from the incident's opening to its end.
         number: its number within the thread, from 1.
-        reason: first, new_alerts, escalated, flapping, repeat, acknowledged or resolved.
+        reason: first, new_alerts, escalated, flapping, repeat, acknowledged, resolved, storm_over or summary.
         severity: of the incident.
         title: one line for a subject or a lock screen.
         summary: what happened, how bad, since when: one or two sentences.
@@ -48,6 +48,7 @@ class Message:
         next_action: what the reader should do now.
         link: the page that shows it.
         thread: what the receiver called the first message of the thread that it has, or "" if it has none.
+        table: a head and rows of as many cells, for what is told of many at once; or empty.
     """
 
     dedup_key: str
@@ -63,19 +64,22 @@ class Message:
     next_action: str = ""
     link: str = ""
     thread: str = ""
+    table: tuple[tuple[str, ...], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-safe form that :meth:`from_dict` reads back."""
         return asdict(self) | {
             "severity": self.severity.value,
             "evidence": [asdict(line) | {"trend": list(line.trend)} for line in self.evidence],
+            "table": [list(row) for row in self.table],
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Message":
         """Read what :meth:`to_dict` wrote."""
         evidence = tuple(Evidence(**{**line, "trend": tuple(line["trend"])}) for line in data["evidence"])
-        return cls(**{**data, "severity": Severity(data["severity"]), "evidence": evidence})
+        table = tuple(tuple(row) for row in data.get("table", ()))
+        return cls(**{**data, "severity": Severity(data["severity"]), "evidence": evidence, "table": table})
 
 
 @dataclass(frozen=True, slots=True)

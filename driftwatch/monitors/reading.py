@@ -4,18 +4,20 @@ Every fault names the key, its value and the nearest right one.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from driftwatch.domain.instant import from_datetime
+from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_datetime
 from driftwatch.errors import SpecError
 
 __all__ = [
     "nearest",
     "read_choice",
+    "read_duration",
     "read_instant",
     "read_mapping",
     "read_name",
@@ -23,6 +25,9 @@ __all__ = [
     "read_number",
     "reject_unknown",
 ]
+
+
+_UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -126,6 +131,18 @@ def read_choice(value: Any, path: str, choices: Sequence[str]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     raise SpecError(f"{value!r} is not one of {', '.join(choices)}.{nearest(str(value), choices)}", path=path)
+
+
+def read_duration(value: Any, path: str) -> int:
+    """Microseconds of ``30m``, ``4h`` or ``7d``.
+
+    Raises:
+        SpecError: something else.
+    """
+    found = re.fullmatch(r"([1-9]\d{0,3})([mhd])", value) if isinstance(value, str) else None
+    if found is None:
+        raise SpecError(f"{value!r} is not a length of time; write 30m, 4h or 7d", path=path)
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def read_instant(value: Any, path: str, zone: ZoneInfo) -> int:

@@ -1,11 +1,14 @@
 """The words of an email: a subject, plain text, and HTML in one narrow column without images."""
 
+from collections.abc import Sequence
 from html import escape
 from math import isfinite
 
 from driftwatch.domain.notification import Evidence, Message
 from driftwatch.domain.signal import Severity
+from driftwatch.notifiers.face import SUMMARY, link_word, sign_of, status_word
 from driftwatch.notifiers.sparkline import sparkline
+from driftwatch.notifiers.table import row_line
 
 __all__ = ["html_letter", "subject_line", "text_letter"]
 
@@ -15,12 +18,12 @@ _CHART_HEIGHT = 24
 
 _INK, _MUTED, _BORDER, _CURRENT = "#1B1F24", "#59636E", "#DDE2E8", "#1F6FD6"
 _COLOURS = {Severity.CRITICAL: ("#9F1239", "#FDECEF"), Severity.WARNING: ("#8A4B00", "#FEF3E0")}
-_RESOLVED = ("#59636E", "#EEF1F4")
+_CALM = ("#59636E", "#EEF1F4")
 
 
 def subject_line(message: Message) -> str:
     """``[Warning] ...``, one line."""
-    text = " ".join(f"[{_word(message)}] {message.title}".split())
+    text = " ".join(f"[{status_word(message)}] {message.title}".split())
     return text if len(text) <= _LONGEST_SUBJECT else text[: _LONGEST_SUBJECT - 1] + "…"
 
 
@@ -28,6 +31,8 @@ def text_letter(message: Message) -> str:
     """The plain text part: what, proof, what next, where."""
     parts = [message.summary]
     parts += [_evidence_text(evidence) for evidence in message.evidence]
+    if message.table:
+        parts.append("\n".join(row_line(row) for row in message.table[1:]))
     if message.n_more:
         parts.append(f"and {message.n_more} more on the page")
     if message.next_action:
@@ -41,15 +46,15 @@ def text_letter(message: Message) -> str:
 def html_letter(message: Message) -> str:
     """The HTML part: inline styles only, no image, no script, one column of at most 600 px."""
     ink, tint = (
-        _RESOLVED if message.reason == "resolved" else _COLOURS.get(message.severity, _COLOURS[Severity.WARNING])
+        _CALM if message.reason in {"resolved", SUMMARY} else _COLOURS.get(message.severity, _COLOURS[Severity.WARNING])
     )
-    rows = "".join(_evidence_html(evidence) for evidence in message.evidence)
+    rows = "".join(_evidence_html(evidence) for evidence in message.evidence) + _table_html(message.table)
     if message.n_more:
         rows += f'<p style="margin:12px 0 0;color:{_MUTED}">and {message.n_more} more on the page</p>'
     action = f'<p style="margin:16px 0 0"><b>Next:</b> {escape(message.next_action)}</p>' if message.next_action else ""
     link = (
         f'<p style="margin:16px 0 0"><a href="{escape(message.link)}" style="color:#1F5FBF;font-weight:600">'
-        "Open the incident</a></p>"
+        f"{link_word(message)}</a></p>"
         if message.link
         else ""
     )
@@ -62,23 +67,13 @@ def html_letter(message: Message) -> str:
 <div style="max-width:600px;margin:0 auto;padding:16px;overflow-wrap:anywhere;\
 font:15px/1.45 'Segoe UI',Helvetica,Arial,sans-serif;color:{_INK}">
 <p style="margin:0 0 8px"><span style="background:{tint};color:{ink};padding:2px 8px;border-radius:6px;\
-font-weight:600">{_sign(message)} {_word(message)}</span></p>
+font-weight:600">{sign_of(message)} {status_word(message)}</span></p>
 <h1 style="margin:0 0 8px;font-size:20px;line-height:1.3">{escape(message.title)}</h1>
 <p style="margin:0">{escape(message.summary)}</p>
 {rows}{action}{link}
 <p style="margin:20px 0 0;padding-top:10px;border-top:1px solid {_BORDER};color:{_MUTED};font-size:13px">{facts}</p>
 </div></body></html>
 """
-
-
-def _word(message: Message) -> str:
-    return "Resolved" if message.reason == "resolved" else message.severity.value.capitalize()
-
-
-def _sign(message: Message) -> str:
-    if message.reason == "resolved":
-        return "✓"
-    return "▲" if message.severity is Severity.CRITICAL else "◆"
 
 
 def _count(evidence: Evidence) -> str:
@@ -102,6 +97,21 @@ def _evidence_html(evidence: Evidence) -> str:
         f"<b>{escape(evidence.column)}</b> &nbsp;{escape(evidence.effect)}{change}"
         f'<br><span style="color:{_MUTED};font-size:13px">{_count(evidence)}</span>{_chart(evidence)}</div>'
     )
+
+
+def _table_html(table: Sequence[Sequence[str]]) -> str:
+    """A table of text, a head and its rows; long cells wrap."""
+    if not table:
+        return ""
+    cell = f"padding:4px 8px 4px 0;border-bottom:1px solid {_BORDER};vertical-align:top;text-align:left"
+    head = "".join(
+        f'<th scope="col" style="{cell};color:{_MUTED};font-weight:600">{escape(each)}</th>' for each in table[0]
+    )
+    body = "".join(
+        "<tr>" + "".join(f'<td style="{cell}">{escape(each)}</td>' for each in row) + "</tr>" for row in table[1:]
+    )
+    style = "margin:12px 0 0;border-collapse:collapse;width:100%;font-size:13px"
+    return f'<table cellspacing="0" cellpadding="0" style="{style}"><tr>{head}</tr>{body}</table>'
 
 
 def _chart(evidence: Evidence) -> str:

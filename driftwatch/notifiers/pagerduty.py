@@ -11,6 +11,7 @@ from driftwatch.errors import DeliveryError
 from driftwatch.monitors import reading
 from driftwatch.notifiers.endpoint import Endpoint
 from driftwatch.notifiers.secret import Reference, parse_reference, reject_unknown_keys
+from driftwatch.notifiers.table import row_lines
 from driftwatch.notifiers.webhook import post_json
 
 __all__ = ["PagerDutyNotifier", "pagerduty_event"]
@@ -21,6 +22,7 @@ _KEY_LENGTH = 32
 _LONGEST_SUMMARY = 1024
 _LONGEST_FACT = 200
 _SHOWN = 10
+_TABLE_ROOM = 6_000
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,12 @@ def pagerduty_event(message: Message, routing_key: str) -> dict[str, Any]:
     }
     if action != "trigger":
         return event
+    listed, left = row_lines(message.table, room=_TABLE_ROOM)
     details = {
         "summary": message.summary[:_LONGEST_SUMMARY],
         "evidence": [_line(asdict(line)) for line in message.evidence[:_SHOWN]],
-        "more_columns": message.n_more + max(0, len(message.evidence) - _SHOWN),
+        "more_columns": message.n_more + max(0, len(message.evidence) - _SHOWN) + left,
+        "table": listed,
         "window": message.window[:_LONGEST_FACT],
         "reference": message.reference[:_LONGEST_FACT],
         "next_action": message.next_action[:_LONGEST_SUMMARY],

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from driftwatch._registry import Registry
+from driftwatch.alerting.storm import StormLimit
+from driftwatch.domain.instant import DAY, MINUTE
 from driftwatch.domain.notification import Notifier
 from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
@@ -32,6 +34,7 @@ NOTIFIERS.add("webhook", WebhookNotifier.parse)
 NOTIFIERS.add("apprise", AppriseNotifier.parse)
 NOTIFIERS.add(HEARTBEAT, HeartbeatNotifier.parse)
 
+_MOST_INCIDENTS = 1_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -43,15 +46,22 @@ class ReceiverSpec:
         name: what routes and commands call it.
         type: which notifier.
         options: the notifier's own keys; secrets are references.
+        storm: how much news it is told one by one; None for all of it.
     """
 
     name: str
     type: str
     options: Mapping[str, Any]
+    storm: StormLimit | None = field(default_factory=StormLimit)
 
     def to_dict(self) -> dict[str, Any]:
         """The document that :func:`parse_receiver` reads back."""
-        return {"kind": "receiver", "name": self.name, "type": self.type, **self.options}
+        found = {"kind": "receiver", "name": self.name, "type": self.type, **self.options}
+        if self.storm == StormLimit():
+            return found
+        limit = self.storm
+        within = None if limit is None else f"{limit.within // MINUTE}m"
+        return {**found, "storm": "never" if limit is None else {"incidents": limit.incidents, "within": within}}
 
 
 def parse_receiver(document: Mapping[str, Any]) -> ReceiverSpec:
@@ -68,10 +78,26 @@ def parse_receiver(document: Mapping[str, Any]) -> ReceiverSpec:
     kind = reading.read_name(document.get("type"), "type")
     if kind is None:
         raise SpecError(f"the receiver's type is missing; one of {', '.join(NOTIFIERS)}", path="type")
-    options = {key: value for key, value in document.items() if key not in {"kind", "name", "type"}}
-    spec = ReceiverSpec(name=name, type=NOTIFIERS.key(kind), options=options)
+    options = {key: value for key, value in document.items() if key not in {"kind", "name", "type", "storm"}}
+    storm = _storm(document.get("storm", {}))
+    spec = ReceiverSpec(name=name, type=NOTIFIERS.key(kind), options=options, storm=storm)
     build_notifier(spec)
     return spec
+
+
+def _storm(value: Any) -> StormLimit | None:
+    if value == "never":
+        return None
+    given = reading.read_mapping(value, "storm", ("incidents", "within"))
+    usual = StormLimit()
+    incidents = given.get("incidents", usual.incidents)
+    if not isinstance(incidents, int) or isinstance(incidents, bool) or not 1 <= incidents <= _MOST_INCIDENTS:
+        told = f"{incidents!r} is not a number of incidents; give 1 to {_MOST_INCIDENTS}, or write storm: never"
+        raise SpecError(told, path="storm.incidents")
+    within = reading.read_duration(given["within"], "storm.within") if "within" in given else usual.within
+    if within > DAY:
+        raise SpecError(f"{given['within']!r} is too long; 1d at most", path="storm.within")
+    return StormLimit(incidents, within)
 
 
 def build_notifier(spec: ReceiverSpec) -> Notifier:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from driftwatch.domain.notification import Evidence, Message, Receipt
-from driftwatch.domain.signal import Severity
 from driftwatch.notifiers.endpoint import Endpoint, parse_webhook
+from driftwatch.notifiers.face import link_word, sign_of
 from driftwatch.notifiers.sparkline import sparkline
+from driftwatch.notifiers.table import row_lines
 from driftwatch.notifiers.webhook import post_json
 
 __all__ = ["SlackNotifier", "slack_body", "slack_content"]
 
 _LONGEST_HEADER = 150
 _SHOWN = 5
+_TABLE_ROOM = 2_200
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,15 @@ def slack_body(message: Message) -> bytes:
 
 def slack_content(message: Message) -> dict[str, Any]:
     """Blocks, and a text for lock screens and readers without blocks."""
-    sign = _sign(message)
+    sign = sign_of(message)
     header = {"type": "plain_text", "text": _cut(f"{sign} {message.title}", _LONGEST_HEADER)}
     blocks: list[dict[str, Any]] = [{"type": "header", "text": header}]
     if message.summary:
         blocks.append(_section(_fit(message.summary, 800)))
     lines = [_line(evidence) for evidence in message.evidence[:_SHOWN]]
-    more = message.n_more + max(0, len(message.evidence) - _SHOWN)
+    listed, left = row_lines(message.table, room=_TABLE_ROOM)
+    lines += [_escape(line) for line in listed]
+    more = message.n_more + max(0, len(message.evidence) - _SHOWN) + left
     if more:
         lines.append(f"_and {more} more on the page_")
     if lines:
@@ -70,16 +74,10 @@ def slack_content(message: Message) -> dict[str, Any]:
     if message.next_action:
         blocks.append(_section(f"*Next:* {_fit(message.next_action, 600)}"))
     if message.link:
-        blocks.append(_section(f"<{_escape(message.link)}|Open the incident>"))
+        blocks.append(_section(f"<{_escape(message.link)}|{link_word(message)}>"))
     facts = [fact for fact in (message.window, message.reference, message.dedup_key) if fact]
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": _fit(" · ".join(facts), 600)}]})
     return {"text": _fit(f"{sign} {message.title}", 300), "blocks": blocks}
-
-
-def _sign(message: Message) -> str:
-    if message.reason == "resolved":
-        return "✓"
-    return "▲" if message.severity is Severity.CRITICAL else "◆"
 
 
 def _line(evidence: Evidence) -> str:

@@ -8,13 +8,16 @@ from typing import Any, Self
 from driftwatch.domain.notification import Evidence, Message, Receipt
 from driftwatch.domain.signal import Severity
 from driftwatch.notifiers.endpoint import Endpoint, parse_webhook
+from driftwatch.notifiers.face import SUMMARY, link_word, sign_of
 from driftwatch.notifiers.sparkline import sparkline
+from driftwatch.notifiers.table import row_lines
 from driftwatch.notifiers.webhook import post_json
 
 __all__ = ["TeamsNotifier", "teams_card"]
 
 _CARD = "application/vnd.microsoft.card.adaptive"
 _SHOWN = 5
+_TABLE_ROOM = 6_000
 _SPECIAL = str.maketrans({mark: f"\\{mark}" for mark in "\\*_[]()#`~"})
 
 
@@ -62,16 +65,16 @@ class TeamsNotifier:
 
 def teams_card(message: Message) -> dict[str, Any]:
     """One adaptive card, version 1.4."""
-    resolved = message.reason == "resolved"
-    critical = message.severity is Severity.CRITICAL
-    sign = "✓" if resolved else "▲" if critical else "◆"
-    colour = "default" if resolved else "attention" if critical else "warning"
+    calm = message.reason in {"resolved", SUMMARY}
+    colour = "default" if calm else "attention" if message.severity is Severity.CRITICAL else "warning"
     body = [
-        _text(f"{sign} {_plain(message.title[:200])}", size="medium", weight="bolder", color=colour),
+        _text(f"{sign_of(message)} {_plain(message.title[:200])}", size="medium", weight="bolder", color=colour),
         _text(_plain(message.summary[:800])),
     ]
     body += [_text(_line(evidence), spacing="small") for evidence in message.evidence[:_SHOWN]]
-    more = message.n_more + max(0, len(message.evidence) - _SHOWN)
+    listed, left = row_lines(message.table, room=_TABLE_ROOM)
+    body += [_text(_plain(line), spacing="small") for line in listed]
+    more = message.n_more + max(0, len(message.evidence) - _SHOWN) + left
     if more:
         body.append(_text(f"and {more} more on the page", isSubtle=True, spacing="small"))
     if message.next_action:
@@ -86,7 +89,7 @@ def teams_card(message: Message) -> dict[str, Any]:
         "body": body,
     }
     if message.link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the incident", "url": message.link}]
+        card["actions"] = [{"type": "Action.OpenUrl", "title": link_word(message), "url": message.link}]
     return card
 
 

@@ -13,6 +13,7 @@ from driftwatch.queries.run import newest_status
 from driftwatch.queries.span import Span, span_of
 from driftwatch.queries.standing import Standing, read_standing
 from driftwatch.queries.status import Status
+from driftwatch.storage.notification import oldest_waiting_at
 from driftwatch.storage.profile import count_buckets
 from driftwatch.storage.schema import heartbeats, notifications
 from driftwatch.storage.store import Store
@@ -87,6 +88,7 @@ class Pulse:
         tick_at: the scheduler's newest heartbeat, or None.
         outbox: messages that wait.
         dead: messages that no receiver took, of the last seven days.
+        waiting_at: when the oldest message that waits was written, or None.
     """
 
     now: int
@@ -99,6 +101,7 @@ class Pulse:
     tick_at: int | None
     outbox: int
     dead: int
+    waiting_at: int | None = None
 
 
 def read_fleet(store: Store) -> Fleet:
@@ -120,6 +123,7 @@ def read_pulse(store: Store) -> Pulse:
         received = sum(_received(conn, model, now) for model in models)
         tick_at = conn.execute(select(func.max(heartbeats.c.beat_at)).where(heartbeats.c.component == "tick")).scalar()
         outbox, dead = _outbox(conn, now)
+        waiting_at = oldest_waiting_at(conn)
     return Pulse(
         now=now,
         critical=sum(1 for each in open_incidents if each.status is Status.CRITICAL),
@@ -131,6 +135,7 @@ def read_pulse(store: Store) -> Pulse:
         tick_at=tick_at,
         outbox=outbox,
         dead=dead,
+        waiting_at=waiting_at,
     )
 
 

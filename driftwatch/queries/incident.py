@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, case, func, select
 
 from driftwatch.domain.alert import Alert
+from driftwatch.domain.system import SYSTEM
 from driftwatch.queries.status import Status, of_severity
 from driftwatch.storage.profile import watermark
 from driftwatch.storage.schema import alert_transitions, alerts, incidents, models, notifications, receivers
@@ -57,6 +58,11 @@ class IncidentLine:
     resolved_at: int | None
     reason: str
     n_alerts: int
+
+    @property
+    def of_service(self) -> bool:
+        """Whether it is about driftwatch itself, which has no page of a model."""
+        return (self.environment, self.model) == SYSTEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ class Delivery:
         receiver: its name.
         kind: slack, email ...
         reason: first, new_alerts, escalated, flapping, repeat, acknowledged, resolved.
-        state: waiting, sending, delivered, dead, dropped, suppressed.
+        state: waiting, sending, delivered, dead, dropped, suppressed, storm (told together with others).
         attempts: how many times it was tried.
         created_at: when it was due, database time.
         finished_at: when it was delivered or given up, or None.

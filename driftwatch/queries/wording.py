@@ -59,6 +59,13 @@ _KINDS = {
     "latency_p99": "the slowest 1% of the calls are slower than at these hours before",
     "latency_level": "calls are slower than before",
     "error_rate": "more calls fail than before",
+    "tick_late": "no window is judged",
+    "outbox_late": "no message is sent",
+    "undelivered": "messages are not taken",
+    "given_up": "messages were given up",
+    "runs_failed": "windows cannot be judged",
+    "rows_refused": "many rows are refused",
+    "storm": "many incidents began at once",
     "slo_burn_rate": "what the service-level objective allows is spent too fast",
 }
 

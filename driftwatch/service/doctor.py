@@ -210,6 +210,10 @@ def _running(health: Health) -> Iterator[Check]:
         )
     else:
         yield Check("Judging", Verdict.GOOD, f"the last tick was {(health.now - beat) // SECOND} s ago")
+    sent = health.beats.get("outbox")
+    if sent is not None and health.now - sent > _LATE_MESSAGE:
+        found = f"the outbox has shown no sign of life for {(health.now - sent) // MINUTE} min"
+        yield Check("Sending", Verdict.FAULT, found, "driftwatch serve, and read its log")
     if health.failed_runs:
         found = f"{health.failed_runs} runs failed within a day"
         yield Check("Runs", Verdict.FAULT, found, "the model's page on the dashboard shows each with its error")

@@ -47,11 +47,12 @@ def follow_up(store: Store, *, public_url: str) -> int:
     with store.read() as conn:
         now = store.now(conn)
         policy = read_policy(conn, at=now)
-        models = {(each.environment, each.name): each for each in registration.list_models(conn)}
         waiting = [
-            (models[each.environment, each.model], each)
+            (model, each)
             for each in incident.list_incidents(conn, is_open=True, limit=_MOST)
-            if each.announced and _due(conn, models[each.environment, each.model], each, policy, now=now)
+            if each.announced
+            and (model := registration.find_model(conn, each.environment, each.model)) is not None
+            and _due(conn, model, each, policy, now=now)
         ]
     made = 0
     for model, each in waiting:
@@ -61,7 +62,7 @@ def follow_up(store: Store, *, public_url: str) -> int:
 
 
 def _due(conn: Connection, model: ModelRow, found: Incident, policy: Policy, *, now: int) -> _Due:
-    rows = last_told(notification.list_notifications(conn, found.id))
+    rows = last_told(notification.list_notifications(conn, found.id), gathered=True)
     told = {each.name: _told(rows[each.id]) for each in receiver.list_receivers(conn) if each.id in rows}
     reached = deliveries(found, found.firing, facts_of(conn, model, found.deployment), policy, at=now)
     # A replay has no present in which anything could still be going on.
@@ -75,7 +76,7 @@ def _told(row: NotificationRow) -> Told:
         reason=row.reason,
         severity=Severity(row.payload["severity"]),
         at=row.finished_at or row.created_at,
-        waits=row.status in {"waiting", "sending"},
+        waits=row.status in {"waiting", "sending", "storm"},  # the storm's own incident is repeated
     )
 
 

@@ -20,6 +20,7 @@ from driftwatch.errors import DeliveryError, DriftwatchError
 from driftwatch.notifiers.receiver import build_notifier, parse_receiver
 from driftwatch.service.facts import facts_of
 from driftwatch.service.routing import read_policy
+from driftwatch.service.storm import gathered
 from driftwatch.service.tick import new_owner
 from driftwatch.storage import heartbeat, incident, notification, receiver, registration
 from driftwatch.storage.notification import NotificationRow
@@ -32,7 +33,6 @@ _LOG = logging.getLogger(__name__)
 
 _LEASE_SECONDS = 300.0  # longer than any notifier's own deadline
 _BEAT_SECONDS = 10.0
-_ENDS = frozenset({"resolved", "acknowledged"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class OutboxReport:
     postponed: int = 0
     dropped: int = 0
     suppressed: int = 0
+    gathered: int = 0
     dead: int = 0
 
 
@@ -96,6 +97,7 @@ class Outbox:
         owner: this worker's name; made up if left out.
         backoff: when to try again.
         pause: waits for so many seconds.
+        gather_seconds: how long news waits for what comes with it, so that a storm is seen before it is told.
     """
 
     def __init__(
@@ -105,11 +107,13 @@ class Outbox:
         owner: str | None = None,
         backoff: Backoff | None = None,
         pause: Callable[[float], object] = time.sleep,
+        gather_seconds: float = 0.0,
     ) -> None:
         self._store = store
         self._owner = owner or new_owner()
         self._backoff = backoff or Backoff()
         self._pause = pause
+        self._gather_seconds = gather_seconds
         self._buckets: dict[int, TokenBucket] = {}
         self._resting: dict[int, tuple[int, str]] = {}
         self._beat_at = -_BEAT_SECONDS
@@ -124,12 +128,16 @@ class Outbox:
         while not should_stop():
             with self._store.begin() as conn:
                 now = self._store.now(conn)
-                row = notification.claim(conn, self._owner, now=now, lease_seconds=_LEASE_SECONDS)
+                row = notification.claim(
+                    conn, self._owner, now=now, lease_seconds=_LEASE_SECONDS, gather_seconds=self._gather_seconds
+                )
                 target = self._look_again(conn, report, row, now=now) if row is not None else None
             if row is None:
                 break
             if target is not None:
                 self._send(report, row, target)
+            if time.monotonic() - self._beat_at >= _BEAT_SECONDS:  # a long round lives too
+                self._beat(report)
         self._beat(report)
         return report
 
@@ -148,6 +156,9 @@ class Outbox:
         if held:
             notification.suppress(conn, row, at=now, reason=held)
             report.suppressed += 1
+            return None
+        if target is not None and gathered(conn, row, target, now=now):
+            report.gathered += 1
             return None
         rest_until, why = self._resting.get(row.receiver_id, (0, ""))
         if now < rest_until:
@@ -221,7 +232,7 @@ def _held(conn: Connection, row: NotificationRow, name: str, *, now: int) -> str
     """Why a message is to be kept back although it was not when it was written, or "". An end is never kept back."""
     found = None if row.incident_id is None else incident.find_incident(conn, row.incident_id)
     model = None if found is None else registration.find_model(conn, found.environment, found.model)
-    if found is None or model is None or row.reason in _ENDS:
+    if found is None or model is None or row.reason in notification.ENDS:
         return ""
     facts = facts_of(conn, model, found.deployment)
     reached = deliveries(found, found.firing, facts, read_policy(conn, at=now), at=now)
@@ -235,7 +246,7 @@ def _owe_again(conn: Connection, row: NotificationRow, *, now: int) -> None:
     news = [each for each in notification.list_notifications(conn, row.incident_id) if each.reason != "resolved"]
     found = incident.find_incident(conn, row.incident_id)
     model = None if found is None else registration.find_model(conn, found.environment, found.model)
-    pending_or_told = any(each.status in {"waiting", "sending", "delivered"} for each in news)
+    pending_or_told = any(each.status in {"waiting", "sending", "delivered", "storm"} for each in news)
     if found is None or model is None or pending_or_told:
         return
     written = False

@@ -1,16 +1,21 @@
-"""Calling the dead man's switch as long as windows are being judged. It stops with them, whatever the cause."""
+"""Calling the dead man's switch as long as windows are judged and people can be told of them.
+
+It stops with either, whatever the cause.
+"""
 
 import logging
 import time
 from collections.abc import Callable
 
+from driftwatch.alerting.vital import can_tell
 from driftwatch.domain.instant import MINUTE
 from driftwatch.domain.notification import Message
 from driftwatch.domain.signal import Severity
 from driftwatch.errors import DriftwatchError
 from driftwatch.notifiers.heartbeat import HEARTBEAT, HeartbeatNotifier
 from driftwatch.notifiers.receiver import build_notifier, parse_receiver
-from driftwatch.storage import heartbeat, receiver
+from driftwatch.service.system_watch import read_vitals
+from driftwatch.storage import receiver
 from driftwatch.storage.receiver import ReceiverRow
 from driftwatch.storage.store import Store
 
@@ -37,6 +42,8 @@ class Pulse:
     def beat(self) -> int:
         """Call every receiver of type heartbeat whose time has come, if a round of judging ended in the last minutes.
 
+        Nor are they called when nobody else can be told any more: the outbox stands still, or every receiver fails.
+
         One that does not answer is logged, and called again next time.
 
         Returns:
@@ -48,8 +55,8 @@ class Pulse:
         with self._store.read() as conn:
             now = self._store.now(conn)
             receivers = [each for each in receiver.list_receivers(conn, enabled=True) if each.kind == HEARTBEAT]
-            ticks = [each.beat_at for each in heartbeat.list_heartbeats(conn) if each.component == "tick"]
-        if not ticks or now - max(ticks) > _FRESH:
+            vitals = read_vitals(conn, now=now) if receivers else None
+        if vitals is None or now - vitals.beats.get("tick", 0) > _FRESH or not can_tell(vitals):
             return 0
         return sum(self._call(each) for each in receivers)
 

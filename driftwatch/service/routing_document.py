@@ -9,15 +9,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from driftwatch.alerting.interval import DAYS, WHOLE_DAY, Interval
 from driftwatch.alerting.matching import LABELS, Matcher
 from driftwatch.alerting.routing import DEFAULT, Repeat, Route, named
-from driftwatch.domain.instant import DAY, HOUR, MINUTE
+from driftwatch.domain.instant import MINUTE
 from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
 
-__all__ = ["RouteSpec", "parse_duration", "parse_matchers", "parse_route"]
+__all__ = ["RouteSpec", "parse_matchers", "parse_route"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _KEYS = ("name", "match", "receivers", "continue", "repeat", "active", "mute", "routes")
-_UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
 _CONDITIONS = ("not", "regex", "not_regex")
 _SHORTEST_REPEAT = 5 * MINUTE
 _DEPTH = 5
@@ -157,22 +156,10 @@ def _repeat(value: Any, path: str) -> Repeat:
 def _repeat_after(value: Any, path: str) -> int | None:
     if value == "never":
         return None
-    found = parse_duration(value, path)
+    found = reading.read_duration(value, path)
     if found < _SHORTEST_REPEAT:
         raise SpecError(f"{value!r} is too often; 5m at least, or never", path=path)
     return found
-
-
-def parse_duration(value: Any, path: str) -> int:
-    """Microseconds of ``30m``, ``4h`` or ``7d``.
-
-    Raises:
-        SpecError: something else.
-    """
-    found = re.fullmatch(r"([1-9]\d{0,3})([mhd])", value) if isinstance(value, str) else None
-    if found is None:
-        raise SpecError(f"{value!r} is not a length of time; write 30m, 4h or 7d", path=path)
-    return int(found[1]) * _UNITS[found[2]]
 
 
 def _intervals(value: Any, path: str) -> tuple[Interval, ...]:

@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from driftwatch.alerting.matching import Matcher, labels_of, refusal
+from driftwatch.alerting.matching import Facts, Matcher, labels_of, refusal
 from driftwatch.alerting.silence import Silence
 from driftwatch.domain.alert import Alert
 from driftwatch.domain.instant import to_iso
 from driftwatch.errors import NotFoundError, SpecError
 from driftwatch.monitors import reading
 from driftwatch.service.facts import facts_of
-from driftwatch.service.routing_document import parse_duration, parse_matchers
+from driftwatch.service.routing_document import parse_matchers
 from driftwatch.storage import audit, incident, registration, silence
 from driftwatch.storage.silence import SilenceRow
 
@@ -108,7 +108,7 @@ def read_silence(values: Mapping[str, Any], *, name: str | None = None) -> Silen
         raise SpecError(f"say why, in at most {_LONGEST_NOTE} characters", path="comment")
     start = reading.read_instant(values["start"], "start", _UTC) if values.get("start") is not None else None
     end = reading.read_instant(values["end"], "end", _UTC) if values.get("end") is not None else None
-    lasts = parse_duration(values["for"], "for") if values.get("for") is not None else None
+    lasts = reading.read_duration(values["for"], "for") if values.get("for") is not None else None
     if (end is None) is (lasts is None):
         raise SpecError("give one of end and for", path="end")
     if start is not None and end is not None and end <= start:
@@ -175,10 +175,10 @@ def list_silences(conn: Connection, *, ending_after: int | None = None) -> list[
 
 def preview(conn: Connection, match: Sequence[Matcher]) -> list[Matched]:
     """The alerts that are open now and that these conditions match."""
-    models = {(each.environment, each.name): each for each in registration.list_models(conn)}
     found: list[Matched] = []
     for each in incident.list_incidents(conn, is_open=True, limit=10_000):
-        facts = facts_of(conn, models[each.environment, each.model], each.deployment)
+        model = registration.find_model(conn, each.environment, each.model)
+        facts = Facts() if model is None else facts_of(conn, model, each.deployment)
         alerts: Sequence[Alert] = each.firing
         labelled = [labels_of(alert, facts) for alert in alerts]
         found += [Matched(each.id, labels) for labels in labelled if refusal(match, labels) is None]

@@ -26,11 +26,15 @@ _DISTANCES = ("kolmogorov_smirnov", "total_variation_distance", "jensen_shannon_
 _TOLD = frozenset({"waiting", "sending", "delivered", "dead"})
 
 
-def last_told(rows: Sequence[NotificationRow]) -> dict[int, NotificationRow]:
-    """By receiver, the newest message of an incident that it has or will have; none that was kept back or dropped."""
+def last_told(rows: Sequence[NotificationRow], *, gathered: bool = False) -> dict[int, NotificationRow]:
+    """By receiver, the newest message of an incident that it has or will have; none that was kept back or dropped.
+
+    With `gathered`, those count too that a storm's message tells of.
+    """
     newest: dict[int, NotificationRow] = {}
     for row in rows:
-        if row.status in _TOLD and (row.receiver_id not in newest or row.seq > newest[row.receiver_id].seq):
+        is_told = row.status in _TOLD or (gathered and row.status == "storm")
+        if is_told and (row.receiver_id not in newest or row.seq > newest[row.receiver_id].seq):
             newest[row.receiver_id] = row
     return newest
 

@@ -17,6 +17,7 @@ from driftwatch.queries.quality_wording import QUALITY_KINDS, quality_words
 from driftwatch.service.joint_wording import joint_words
 from driftwatch.service.outcome_wording import impact_words, outcome_action, outcome_words
 from driftwatch.service.service_wording import service_action, service_words
+from driftwatch.service.system_wording import system_message
 
 __all__ = ["Context", "compose", "effect_words", "sample_message"]
 
@@ -50,6 +51,9 @@ class Context:
 def compose(transition: Transition, context: Context) -> Message:
     """The message of a transition that notifies."""
     incident = transition.incident
+    link = f"{context.public_url.rstrip('/')}/incidents?{urlencode({'incident': incident.id})}"
+    if incident.signals == (Signal.SYSTEM,):
+        return system_message(transition, link)
     resolved = transition.reason == "resolved"
     alerts = incident.alerts if resolved else incident.firing or incident.alerts
     newest = max((alert.latest for alert in alerts), key=lambda finding: finding.window_end)
@@ -68,7 +72,7 @@ def compose(transition: Transition, context: Context) -> Message:
         window=f"Window {written.window(newest.window_start, newest.window_end)}",
         reference=reference,
         next_action=_next_action(incident, alerts, resolved=resolved),
-        link=f"{context.public_url.rstrip('/')}/incidents?{urlencode({'incident': incident.id})}",
+        link=link,
     )
 
 

@@ -23,6 +23,8 @@ from driftwatch.service.outbox import Outbox
 from driftwatch.service.outcome_settling import OutcomeSettler
 from driftwatch.service.pulse import Pulse
 from driftwatch.service.sealing import Checkpoints, Sealer
+from driftwatch.service.storm import watch_storms
+from driftwatch.service.system_watch import SystemWatch
 from driftwatch.service.tick import Ticker, new_owner
 from driftwatch.storage import heartbeat, partition, registration
 from driftwatch.storage.registration import ModelRow
@@ -36,6 +38,7 @@ _TICK_SECONDS = 2.0
 _SEAL_SECONDS = 5.0
 _FOLLOW_UP_SECONDS = 15.0
 _MINUTE_SECONDS = 60.0
+_GATHER_SECONDS = 10.0
 
 
 class Settler(Protocol):
@@ -68,14 +71,15 @@ class Worker:
         self._public_url = public_url
         self._owner = new_owner()
         self._ticker = Ticker(store, public_url=public_url, owner=self._owner)
-        self._outbox = Outbox(store, owner=self._owner)
+        self._outbox = Outbox(store, owner=self._owner, gather_seconds=_GATHER_SECONDS)
+        self._system = SystemWatch(store, public_url=public_url)
         self._pulse = Pulse(store)
         self._sealer = Sealer(store, owner=self._owner, checkpoints=checkpoints)
         self._stop = threading.Event()
         outcomes = OutcomeSettler(store, should_stop=self._stop.is_set)
         self._settlers: tuple[Settler, ...] = (FrameSettler(store), CodecSettler(store), outcomes)
         self._tick_seconds = tick_seconds
-        self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(6)}, timezone="UTC")
+        self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(8)}, timezone="UTC")
 
     def start(self) -> None:
         """Begin."""
@@ -83,6 +87,8 @@ class Worker:
             ("tick", self._tick, self._tick_seconds),
             ("outbox", self._deliver, self._tick_seconds),
             ("follow-up", self._follow_up, _FOLLOW_UP_SECONDS),
+            ("storms", self._watch_storms, _FOLLOW_UP_SECONDS),
+            ("system", self._watch_system, _MINUTE_SECONDS),
             ("pulse", self._call_heartbeats, _FOLLOW_UP_SECONDS),
             ("inbox", self._drain, self._tick_seconds),
             ("audit", self._seal, _SEAL_SECONDS),
@@ -134,6 +140,12 @@ class Worker:
 
     def _seal(self) -> None:
         self._sealer.seal(self._stop.is_set)
+
+    def _watch_storms(self) -> None:
+        watch_storms(self._store, public_url=self._public_url)
+
+    def _watch_system(self) -> None:
+        self._system.look()
 
     def _drain(self) -> None:
         while not self._stop.is_set():

@@ -14,17 +14,22 @@ from driftwatch.storage.schema import notifications
 from driftwatch.storage.upsert import insert
 
 __all__ = [
+    "ENDS",
     "NotificationRow",
     "bury",
     "claim",
+    "count_groups",
     "count_statuses",
     "deliver",
     "discard",
     "enqueue",
     "external_id",
+    "gather",
     "list_dead",
+    "list_gathered",
     "list_notifications",
     "newest_in_group",
+    "newest_storm",
     "oldest_waiting_at",
     "postpone",
     "suppress",
@@ -43,12 +48,12 @@ class NotificationRow:
         seq: the message's number in its group.
         reason: first, new_alerts, escalated, flapping, repeat, acknowledged, resolved, checkpoint.
         payload: what to say, JSON-safe.
-        status: waiting, sending, delivered, dead, dropped or suppressed.
+        status: waiting, sending, delivered, dead, dropped, suppressed or storm (told together with others).
         attempts: how often it was claimed.
         next_attempt_at: not to be claimed before.
         owner: of the newest claim.
         fence: of the newest claim.
-        external_id: the receiver's own name for it, once delivered.
+        external_id: the receiver's own name for it, once delivered; of one with the status storm, the storm.
         last_error: why the last attempt failed, or why it was dropped or suppressed.
         created_at: microseconds UTC.
         finished_at: when it was delivered or given up, or None.
@@ -71,6 +76,9 @@ class NotificationRow:
     created_at: int
     finished_at: int | None
 
+
+ENDS = frozenset({"resolved", "acknowledged"})
+"""The reasons of messages that ask nobody to do anything."""
 
 _COLUMNS = tuple(notifications.c[name] for name in NotificationRow.__dataclass_fields__)
 
@@ -112,7 +120,9 @@ def enqueue(
     return conn.execute(statement).scalar()
 
 
-def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> NotificationRow | None:
+def claim(
+    conn: Connection, owner: str, *, now: int, lease_seconds: float, gather_seconds: float = 0.0
+) -> NotificationRow | None:
     """Take the next message that may be sent, or whose sender let its lease end.
 
     Args:
@@ -120,10 +130,12 @@ def claim(conn: Connection, owner: str, *, now: int, lease_seconds: float) -> No
         owner: who asks; unique among processes.
         now: the database's clock (`Store.now`).
         lease_seconds: how long the claim lasts.
+        gather_seconds: a message that is no end is left alone for so long, so that those that come with it are seen.
     """
     earlier = notifications.alias("earlier")
+    settled = or_(notifications.c.created_at <= now - int(gather_seconds * SECOND), notifications.c.reason.in_(ENDS))
     open_to_all = or_(
-        and_(notifications.c.status == "waiting", notifications.c.next_attempt_at <= now),
+        and_(notifications.c.status == "waiting", notifications.c.next_attempt_at <= now, settled),
         and_(notifications.c.status == "sending", notifications.c.lease_until < now),
     )
     in_order = ~exists().where(
@@ -196,6 +208,56 @@ def suppress(conn: Connection, message: NotificationRow, *, at: int, reason: str
     return _end(conn, message, status="suppressed", finished_at=at, last_error=reason)
 
 
+def gather(conn: Connection, message: NotificationRow, *, at: int, storm: str, reason: str) -> bool:
+    """It is told in one message with the others of a storm; False if the claim was lost."""
+    return _end(conn, message, status="storm", finished_at=at, external_id=storm, last_error=reason)
+
+
+def count_groups(conn: Connection, receiver_id: int, *, since: int, besides: str) -> int:
+    """Of how many incidents a receiver has news since an instant, or will have: what waits, went out, or was gathered.
+
+    Args:
+        conn: a connection.
+        receiver_id: whose.
+        since: microseconds UTC.
+        besides: groups whose key begins so do not count.
+    """
+    row = notifications.c
+    lately = and_(row.status.in_(["delivered", "storm"]), row.finished_at > since)
+    return int(
+        conn.execute(
+            select(func.count(row.group_key.distinct())).where(
+                row.receiver_id == receiver_id,
+                row.incident_id.is_not(None),
+                row.reason.not_in(ENDS),
+                or_(row.status.in_(["waiting", "sending"]), lately),
+                ~row.group_key.startswith(besides, autoescape=True),
+            )
+        ).scalar_one()
+    )
+
+
+def newest_storm(conn: Connection, receiver_id: int, *, since: int) -> str | None:
+    """The storm that a message to a receiver was gathered into last, if that was after an instant."""
+    row = notifications.c
+    return conn.execute(
+        select(row.external_id)
+        .where(row.receiver_id == receiver_id, row.status == "storm", row.finished_at > since)
+        .order_by(row.finished_at.desc(), row.id.desc())
+        .limit(1)
+    ).scalar()
+
+
+def list_gathered(conn: Connection, *, since: int) -> list[NotificationRow]:
+    """Every message that was gathered into a storm since an instant, in order."""
+    rows = conn.execute(
+        select(*_COLUMNS)
+        .where(notifications.c.status == "storm", notifications.c.finished_at > since)
+        .order_by(notifications.c.finished_at, notifications.c.id)
+    )
+    return [NotificationRow(*row) for row in rows]
+
+
 def list_notifications(conn: Connection, incident_id: str) -> list[NotificationRow]:
     """Every message about an incident, in order."""
     rows = conn.execute(
@@ -235,6 +297,7 @@ def external_id(conn: Connection, receiver_id: int, group_key: str) -> str | Non
         .where(
             notifications.c.receiver_id == receiver_id,
             notifications.c.group_key == group_key,
+            notifications.c.status == "delivered",
             notifications.c.external_id.is_not(None),
         )
         .order_by(notifications.c.seq)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select, update
 
+from driftwatch.domain.system import SYSTEM_ENVIRONMENT, SYSTEM_MODEL
 from driftwatch.storage.schema import codecs, features, model_versions, models
 from driftwatch.storage.upsert import insert
 
@@ -136,8 +137,10 @@ def read_codecs(conn: Connection, model_id: int) -> dict[str, bytes]:
 
 
 def list_models(conn: Connection) -> list[ModelRow]:
-    """Every model, by environment and name."""
-    return [_model(row) for row in conn.execute(select(models).order_by(models.c.environment, models.c.name))]
+    """Every model, by environment and name; what stands for the service itself is none."""
+    is_none = (models.c.environment == SYSTEM_ENVIRONMENT) & (models.c.name == SYSTEM_MODEL)
+    rows = conn.execute(select(models).where(~is_none).order_by(models.c.environment, models.c.name))
+    return [_model(row) for row in rows]
 
 
 def find_model(conn: Connection, environment: str, name: str) -> ModelRow | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import typer
 from acceptance.alert_world import START, World
+from acceptance.clocked import Clocked
 from typer.testing import CliRunner, Result
 
 from driftwatch.cli import incident as incident_command
@@ -22,15 +23,6 @@ from driftwatch.storage.store import Store
 
 WEEKS = 14 * 24
 URL = "http://127.0.0.1:8301"
-
-
-class Clocked(Store):
-    """A store whose clock stands where the test puts it."""
-
-    clock: int = 0
-
-    def now(self, conn: object) -> int:  # noqa: ARG002 - the signature is the store's
-        return self.clock
 
 
 @pytest.fixture

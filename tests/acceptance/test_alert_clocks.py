@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from acceptance.alert_world import START, World, runs_of
+from acceptance.clocked import Clocked
 
 from driftwatch.domain.instant import HOUR, MINUTE
 from driftwatch.service.tick import Ticker
@@ -12,15 +13,6 @@ from driftwatch.storage.schema import monitor_runs, profile_deltas
 from driftwatch.storage.store import Store
 
 WEEKS = 14 * 24
-
-
-class Clocked(Store):
-    """A store whose clock stands where the test puts it."""
-
-    clock: int = 0
-
-    def now(self, conn: object) -> int:  # noqa: ARG002 - the signature is the store's
-        return self.clock
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_routes_are_listed_in_their_order_and_removed_on_record(url: str) -> Non
 def test_a_route_is_tried_before_anything_is_wrong(url: str) -> None:
     tried = command("route", "test", "--model", "fraud", "--severity", "critical", "--store", url).stdout
     assert "pager  by money\n" in tried
-    assert "money: takes it: environment is production, model is fraud, severity is critical" in tried
+    assert "money: takes it: environment is production or system, model is fraud, severity is critical" in tried
     other = command("route", "test", "--model", "fraud", "--environment", "dev", "--store", url).stdout
     assert "It reaches nobody." in other
     assert "default: does not take it: environment is dev" in other

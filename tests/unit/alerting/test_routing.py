@@ -104,7 +104,7 @@ def test_every_route_says_why() -> None:
     steps = decide(ALERT, routes, ["ops"], at=NOON).steps
     assert [(step.route, step.takes, step.why) for step in steps] == [
         ("night", False, "model is fraud; it wants: model is churn"),
-        ("rest", True, "environment is production"),
+        ("rest", True, "environment is production or system"),
     ]
 
 

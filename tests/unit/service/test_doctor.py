@@ -118,3 +118,11 @@ def test_the_command_exits_with_1_when_something_must_be_mended(
     assert json.loads(capsys.readouterr().out)["faults"] == 0
     assert run(["doctor", "--store", "sqlite:////proc/driftwatch.db"]) == 1
     assert "1 to mend" in capsys.readouterr().out
+
+
+def test_an_outbox_that_stands_still_is_a_fault(url: str) -> None:
+    with Store.open(url) as store, store.begin() as conn:
+        conn.execute(heartbeats.insert().values(component="outbox", owner="w", beat_at=store.now(conn) - HOUR))
+    check = _checks(url)["Sending"]
+    assert check.verdict is Verdict.FAULT
+    assert "no sign of life for 60 min" in check.found
