@@ -7,7 +7,7 @@ from typing import Any
 
 from driftwatch.domain.alert import Alert
 
-__all__ = ["LABELS", "Facts", "Matcher", "labels_of", "refusal"]
+__all__ = ["LABELS", "Facts", "Matcher", "labels_of", "labels_of_model", "refusal"]
 
 LABELS = (
     "environment",
@@ -83,6 +83,12 @@ class Matcher:
 def labels_of(alert: Alert, facts: Facts) -> dict[str, str]:
     """Every label that the alert has, by name; the severity is the one that it has now."""
     found = {**alert.key.labels, "severity": alert.severity.value, "role": facts.role, "owner": facts.owner}
+    return {name: value for name, value in found.items() if value}
+
+
+def labels_of_model(environment: str, model: str, facts: Facts) -> dict[str, str]:
+    """The labels that all alerts of a model have, by name."""
+    found = {"environment": environment, "model": model, "role": facts.role, "owner": facts.owner}
     return {name: value for name, value in found.items() if value}
 
 

@@ -17,7 +17,7 @@ from driftwatch.domain.instant import HOUR
 from driftwatch.domain.signal import Severity
 from driftwatch.domain.system import SYSTEM_ENVIRONMENT
 
-__all__ = ["DEFAULT", "PRODUCTION", "Decision", "Reach", "Repeat", "Route", "Step", "decide", "named"]
+__all__ = ["DEFAULT", "PRODUCTION", "Decision", "Reach", "Repeat", "Route", "Step", "decide", "is_about", "named"]
 
 DEFAULT = "default"
 """The name of the route that no document declares."""
@@ -26,6 +26,8 @@ PRODUCTION = "production"
 
 _TELLING = (PRODUCTION, SYSTEM_ENVIRONMENT)
 """The environments whose alerts reach people without being asked for: those of users, and the service itself."""
+
+_OF_MODELS = frozenset({"environment", "model", "role", "owner"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,12 @@ def decide(labels: Mapping[str, str], routes: Sequence[Route], receivers: Sequen
 def named(routes: Iterable[Route]) -> frozenset[str]:
     """The receivers that any of the routes names."""
     return frozenset(name for route in routes for name in (*route.receivers, *named(route.routes)))
+
+
+def is_about(route: Route, labels: Mapping[str, str]) -> bool:
+    """Whether a route takes any alerts of a model, by the conditions on labels that all of those have."""
+    asked = [each for each in _guarded(route).match if each.label in _OF_MODELS]
+    return refusal(asked, labels) is None
 
 
 def _guarded(route: Route) -> Route:

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, unquote
 from driftwatch.domain.notification import Message, Receipt
 from driftwatch.errors import DeliveryError, SpecError
 from driftwatch.monitors import reading
+from driftwatch.notifiers.face import SUMMARY
 from driftwatch.notifiers.letter import html_letter, subject_line, text_letter
 from driftwatch.notifiers.secret import Reference, is_loopback, parse_reference, reject_unknown_keys, split_url
 
@@ -154,7 +155,7 @@ def email_message(message: Message, *, to: tuple[str, ...], sender: str) -> Emai
     letter["To"] = ", ".join(to)
     letter["Date"] = formatdate(localtime=False)
     letter["Message-ID"] = f"<dw.{thread}.{message.number}@{domain}>"
-    if message.number > 1:
+    if message.number > 1 and message.reason != SUMMARY:  # a summary answers nothing
         letter["In-Reply-To"] = letter["References"] = f"<dw.{thread}.1@{domain}>"
     letter["Auto-Submitted"] = "auto-generated"
     letter["X-Driftwatch-Incident"] = message.dedup_key

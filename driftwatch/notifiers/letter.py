@@ -103,7 +103,10 @@ def _table_html(table: Sequence[Sequence[str]]) -> str:
     """A table of text, a head and its rows; long cells wrap."""
     if not table:
         return ""
-    cell = f"padding:4px 8px 4px 0;border-bottom:1px solid {_BORDER};vertical-align:top;text-align:left"
+    cell = (
+        f"padding:4px 8px 4px 0;border-bottom:1px solid {_BORDER};vertical-align:top;text-align:left;"
+        "overflow-wrap:break-word"
+    )
     head = "".join(
         f'<th scope="col" style="{cell};color:{_MUTED};font-weight:600">{escape(each)}</th>' for each in table[0]
     )

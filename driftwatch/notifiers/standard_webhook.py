@@ -14,6 +14,7 @@ from driftwatch.domain.notification import Message, Receipt
 from driftwatch.errors import DeliveryError, SpecError
 from driftwatch.monitors import reading
 from driftwatch.notifiers.endpoint import Endpoint
+from driftwatch.notifiers.face import SUMMARY
 from driftwatch.notifiers.secret import Reference, parse_reference, reject_unknown_keys
 from driftwatch.notifiers.webhook import post_json
 
@@ -69,7 +70,7 @@ class WebhookNotifier:
         name = f"{message.dedup_key}:{message.number}"
         now = int(time.time())
         body = json.dumps(
-            {"type": f"incident.{message.reason}", "timestamp": now, "data": message.to_dict()}, ensure_ascii=False
+            {"type": _type(message), "timestamp": now, "data": message.to_dict()}, ensure_ascii=False
         ).encode()
         headers = {"webhook-id": name, "webhook-timestamp": str(now)}
         if self.secret is not None:
@@ -92,6 +93,10 @@ class WebhookNotifier:
                 retryable=True,
             )
         return key
+
+
+def _type(message: Message) -> str:
+    return "week.summary" if message.reason == SUMMARY else f"incident.{message.reason}"
 
 
 def sign(key: bytes, message_id: str, at: int, body: bytes) -> str:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from driftwatch.alerting.interval import DAYS, WHOLE_DAY, Interval
 from driftwatch.alerting.matching import LABELS, Matcher
 from driftwatch.alerting.routing import DEFAULT, Repeat, Route, named
+from driftwatch.alerting.summary import SummaryTime
 from driftwatch.domain.instant import MINUTE
 from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
@@ -31,11 +32,13 @@ class RouteSpec:
         route: what it does.
         order: routes are asked from the smallest on; equal ones by name.
         document: as it was declared.
+        summary: when its receivers are told of the week of its models; None for never.
     """
 
     route: Route
     order: int
     document: Mapping[str, Any] = field(repr=False)
+    summary: SummaryTime | None = None
 
     @property
     def name(self) -> str:
@@ -59,14 +62,18 @@ def parse_route(document: Mapping[str, Any]) -> RouteSpec:
         SpecError: an unknown key, a wrong value, or a branch that tells nobody.
     """
     reading.read_choice(document.get("kind"), "kind", ("route",))
-    keys = {key: value for key, value in document.items() if key not in {"kind", "order"}}
+    keys = {key: value for key, value in document.items() if key not in {"kind", "order", "summary"}}
     order = document.get("order", _ORDER)
     if not isinstance(order, int) or isinstance(order, bool):
         raise SpecError(f"{order!r} is not a whole number", path="order")
     route = _route(keys, "", Route(""), _DEPTH)
     if route.name == DEFAULT:
         raise SpecError(f"{DEFAULT!r} is what the route of all that no route takes is called", path="name")
-    return RouteSpec(route, order, {"kind": "route", **{key: document[key] for key in document if key != "kind"}})
+    summary = _summary(document["summary"]) if "summary" in document else None
+    if summary is not None and not route.receivers:
+        raise SpecError("there is nobody to send it to; give receivers", path="summary")
+    kept = {"kind": "route", **{key: document[key] for key in document if key != "kind"}}
+    return RouteSpec(route, order, kept, summary)
 
 
 def _route(value: Mapping[str, Any], path: str, above: Route, depth: int) -> Route:
@@ -162,6 +169,22 @@ def _repeat_after(value: Any, path: str) -> int | None:
     return found
 
 
+def _summary(value: Any) -> SummaryTime:
+    given = reading.read_mapping(value, "summary", ("day", "at", "zone"))
+    usual = SummaryTime()
+    zone = _zone(given.get("zone", usual.zone), "summary.zone")
+    day = DAYS.index(reading.read_choice(given["day"], "summary.day", DAYS)) if "day" in given else usual.day
+    minute = _minute(given["at"], "summary.at") % WHOLE_DAY if "at" in given else usual.minute
+    return SummaryTime(day, minute, zone)
+
+
+def _zone(value: Any, path: str) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise SpecError(f"{value!r} is not an IANA time zone, such as Europe/Lisbon", path=path) from None
+
+
 def _intervals(value: Any, path: str) -> tuple[Interval, ...]:
     items: Sequence[Any] = value if isinstance(value, list) else [value]
     return tuple(_interval(each, f"{path}[{place}]") for place, each in enumerate(items))
@@ -171,11 +194,7 @@ def _interval(value: Any, path: str) -> Interval:
     if not isinstance(value, Mapping):
         raise SpecError(f"{value!r} is not a map; write days, from, until and zone", path=path)
     given = reading.read_mapping(value, path, ("days", "from", "until", "zone"))
-    zone = given.get("zone", "UTC")
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise SpecError(f"{zone!r} is not an IANA time zone, such as Europe/Lisbon", path=f"{path}.zone") from None
+    zone = _zone(given.get("zone", "UTC"), f"{path}.zone")
     names = reading.read_names(given.get("days"), f"{path}.days") or DAYS
     days = tuple(sorted(DAYS.index(reading.read_choice(name, f"{path}.days", DAYS)) for name in names))
     first = _minute(given.get("from", 0), f"{path}.from")

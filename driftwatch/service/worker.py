@@ -26,6 +26,7 @@ from driftwatch.service.sealing import Checkpoints, Sealer
 from driftwatch.service.storm import watch_storms
 from driftwatch.service.system_watch import SystemWatch
 from driftwatch.service.tick import Ticker, new_owner
+from driftwatch.service.weekly import send_summaries
 from driftwatch.storage import heartbeat, partition, registration
 from driftwatch.storage.registration import ModelRow
 from driftwatch.storage.store import Store
@@ -89,6 +90,7 @@ class Worker:
             ("follow-up", self._follow_up, _FOLLOW_UP_SECONDS),
             ("storms", self._watch_storms, _FOLLOW_UP_SECONDS),
             ("system", self._watch_system, _MINUTE_SECONDS),
+            ("weekly", self._send_summaries, _MINUTE_SECONDS),
             ("pulse", self._call_heartbeats, _FOLLOW_UP_SECONDS),
             ("inbox", self._drain, self._tick_seconds),
             ("audit", self._seal, _SEAL_SECONDS),
@@ -146,6 +148,9 @@ class Worker:
 
     def _watch_system(self) -> None:
         self._system.look()
+
+    def _send_summaries(self) -> None:
+        send_summaries(self._store, public_url=self._public_url)
 
     def _drain(self) -> None:
         while not self._stop.is_set():

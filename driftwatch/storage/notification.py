@@ -28,6 +28,7 @@ __all__ = [
     "list_dead",
     "list_gathered",
     "list_notifications",
+    "list_numbers",
     "newest_in_group",
     "newest_storm",
     "oldest_waiting_at",
@@ -288,6 +289,16 @@ def list_dead(conn: Connection, *, limit: int = 100) -> list[NotificationRow]:
         .limit(limit)
     )
     return [NotificationRow(*row) for row in rows]
+
+
+def list_numbers(conn: Connection, group_key: str) -> dict[int, int]:
+    """By receiver, the number of the newest message of a thread, in whatever state."""
+    rows = conn.execute(
+        select(notifications.c.receiver_id, func.max(notifications.c.seq))
+        .where(notifications.c.group_key == group_key)
+        .group_by(notifications.c.receiver_id)
+    )
+    return {receiver_id: int(number) for receiver_id, number in rows}
 
 
 def external_id(conn: Connection, receiver_id: int, group_key: str) -> str | None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 from driftwatch.storage.schema import routes
 from driftwatch.storage.upsert import insert
 
-__all__ = ["find_route", "list_routes", "put_route", "remove_route"]
+__all__ = ["changed_at", "find_route", "list_routes", "put_route", "remove_route"]
 
 
 def put_route(conn: Connection, name: str, spec: Mapping[str, Any], *, at: int) -> None:
@@ -24,6 +24,11 @@ def put_route(conn: Connection, name: str, spec: Mapping[str, Any], *, at: int) 
 def find_route(conn: Connection, name: str) -> dict[str, Any] | None:
     """The document of that name, or None."""
     return conn.execute(select(routes.c.spec).where(routes.c.name == name)).scalar()
+
+
+def changed_at(conn: Connection, name: str) -> int | None:
+    """When the route of that name got its present document, microseconds UTC; None if there is none."""
+    return conn.execute(select(routes.c.changed_at).where(routes.c.name == name)).scalar()
 
 
 def list_routes(conn: Connection) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ def test_routes_are_kept_by_name_changed_and_removed(store: Store) -> None:
         route.put_route(conn, "day", {"name": "day"}, at=1)
         route.put_route(conn, "night", {"name": "night"}, at=2)
         assert route.find_route(conn, "night") == {"name": "night"}
+        assert [route.changed_at(conn, name) for name in ("night", "day", "none")] == [2, 1, None]
         assert route.list_routes(conn) == [{"name": "day"}, {"name": "night"}]
         assert route.remove_route(conn, "night")
         assert not route.remove_route(conn, "night")
