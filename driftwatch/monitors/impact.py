@@ -10,8 +10,10 @@ from driftwatch.domain.finding import Finding
 from driftwatch.domain.signal import Signal
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
-from driftwatch.monitors.outcome import OutcomeBaseline, OutcomeHistory, OutcomeScalar, OutcomeVerdicts
+from driftwatch.monitors.outcome import OutcomeBaseline, OutcomeVerdicts
 from driftwatch.monitors.outcome_cells import LabelledCells
+from driftwatch.monitors.outcome_history import OutcomeHistory
+from driftwatch.monitors.outcome_scalar import OutcomeScalar
 from driftwatch.monitors.verdict import Window
 
 __all__ = ["expected_verdicts", "impact_of", "with_expected"]

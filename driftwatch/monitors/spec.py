@@ -143,7 +143,6 @@ class ModelSpec:
     def unused(self) -> tuple[str, ...]:
         """Declared keys that are kept, and that the service of this release does not act on."""
         declared = {
-            "protected": self.protected,
             "columns.query_id": None if self.task == "ranking" else self.columns.query_id,
         }
         return tuple(key for key, value in declared.items() if value)

@@ -11,6 +11,7 @@ __all__ = ["ExactSum", "sum_exactly"]
 _HALF = 26  # bits of a mantissa's lower part: sums of 2^36 of them fit an int64
 _LEAST = -1074  # the exponent of the smallest float64
 _ONE: int = 2**1074
+_FEW = 100  # values that are added one by one in less time
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,9 @@ def sum_exactly(values: NDArray[np.float64]) -> ExactSum:
     """
     if not np.all(np.isfinite(values)):
         raise ValueError("only finite values have an exact sum")
+    if len(values) <= _FEW:
+        ratios = (value.as_integer_ratio() for value in values.tolist())
+        return ExactSum(sum(part << (1 - _LEAST - whole.bit_length()) for part, whole in ratios))
     fractions, exponents = np.frexp(values)
     mantissas = np.ldexp(fractions, 53).astype(np.int64)
     places = exponents.astype(np.int64) - 53 - _LEAST  # the value is mantissa × 2^(place + least); below 0: subnormal
@@ -66,8 +70,6 @@ def sum_exactly(values: NDArray[np.float64]) -> ExactSum:
     order = np.argsort(places, kind="stable")
     places, mantissas = places[order], mantissas[order]
     starts = np.flatnonzero(np.diff(places, prepend=-1))
-    if not len(starts):
-        return ExactSum()
     high = np.add.reduceat(mantissas >> _HALF, starts).tolist()
     low = np.add.reduceat(mantissas & ((1 << _HALF) - 1), starts).tolist()
     return ExactSum(

@@ -12,10 +12,13 @@ from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
 from driftwatch.monitors.history import History, NumericHistory
 from driftwatch.monitors.impact import expected_verdicts, with_expected
-from driftwatch.monitors.outcome import OutcomeBaseline, OutcomeHistory, due_outcomes, fit_outcomes, with_outcomes
+from driftwatch.monitors.outcome import OutcomeBaseline, due_outcomes, fit_outcomes, with_outcomes
+from driftwatch.monitors.outcome_history import OutcomeHistory
+from driftwatch.monitors.segment_history import MOST_JUDGED
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.trailing import GroupTrail
 from driftwatch.monitors.verdict import Window
+from driftwatch.performance.segment_tally import decode_segments
 from driftwatch.performance.tally import decode_tally
 from driftwatch.service.binning import ERROR_CODEC, read_binnings
 from driftwatch.storage import outcome_profile
@@ -68,12 +71,20 @@ class OutcomeJudge:
             self._progress = None
             return
         if self._progress is None or self._progress.judged_age != progress.judged_age:
-            codecs = read_binnings(conn, self.model_id).codecs
-            self._history = OutcomeHistory(codecs.get("score"), codecs.get(ERROR_CODEC))
-            self._baseline, self._trail, self._read_until = None, None, -1
+            self._restart(conn)
         self._progress = progress
+        if self._take(conn, list(version_ids), until) and self._history.is_closed:
+            self._restart(conn)  # of another reference other segments may be judged
+            self._take(conn, list(version_ids), until)
+
+    def _restart(self, conn: Connection) -> None:
+        codecs = read_binnings(conn, self.model_id).codecs
+        self._history = OutcomeHistory(codecs.get("score"), codecs.get(ERROR_CODEC))
+        self._baseline, self._trail, self._read_until = None, None, -1
+
+    def _take(self, conn: Connection, versions: list[int], until: int) -> bool:
+        """Take what was made anew; whether some of it is of the reference, which is then fitted anew."""
         bounds = (self.reference[0], until)
-        versions = list(version_ids)
         fresh = outcome_profile.read_outcome_buckets(conn, versions, JUDGED, *bounds, computed_since=self._read_until)
         alignment = self._alignment
         changed = sorted({alignment.index(bucket.bucket_at) for bucket in fresh})
@@ -82,14 +93,17 @@ class OutcomeJudge:
             window = (alignment.start(index), alignment.start(index + 1))
             for bucket in outcome_profile.read_outcome_buckets(conn, versions, JUDGED, *window):
                 try:
-                    self._history.add(index, decode_tally(bucket.payload))
+                    splits = {} if bucket.segments is None else decode_segments(bucket.segments)
+                    self._history.add(index, decode_tally(bucket.payload), splits)
                 except ValueError:
                     _LOG.exception("the labelled rows of version %d at %d are passed over", bucket.version_id, index)
-        if changed and changed[0] < alignment.index(self.reference[1]):
-            self._baseline = None
         if self._trail is not None and not self._trail.revise(changed):
             self._trail = None
         self._read_until = max((bucket.computed_at for bucket in fresh), default=self._read_until)
+        is_new = bool(changed) and changed[0] < alignment.index(self.reference[1])
+        if is_new:
+            self._baseline = None
+        return is_new
 
     def judge(self, results: Sequence[WindowResult]) -> list[WindowResult]:
         """The results of runs with the verdicts on outcomes that became due in them."""
@@ -103,6 +117,8 @@ class OutcomeJudge:
             bounds = (first, stop)
             self._baseline = fit_outcomes(self._history, self.spec, calendar, bounds, scores=self._scores)
             self._trail = None
+            if self._baseline is not None and len(self._history.segments) > MOST_JUDGED:
+                self._history.keep(self._baseline.segments.scalars.keys())
         if self._baseline is None:
             return list(results)
         due = {result.window_start: due_outcomes(alignment, result.window_start, result.window_end, age)

@@ -19,19 +19,23 @@ from driftwatch.monitors.impact import expected_verdicts, with_expected
 from driftwatch.monitors.maturity import judged_age
 from driftwatch.monitors.outcome import (
     OutcomeBaseline,
-    OutcomeHistory,
     OutcomeVerdicts,
     due_outcomes,
     fit_outcomes,
     with_outcomes,
 )
 from driftwatch.monitors.outcome_cells import bin_values
+from driftwatch.monitors.outcome_history import OutcomeHistory
 from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.splits import assign_splits, splits_of
 from driftwatch.monitors.verdict import Window
 from driftwatch.performance.query import group_queries
 from driftwatch.performance.score_table import score_edges
+from driftwatch.performance.segment_tally import GivenRows, tally_segments
 from driftwatch.performance.tally import TallyPlan, as_class, performance_of, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
+from driftwatch.profiles.rows import Rows
+from driftwatch.profiles.segmentation import Segmentation
 from driftwatch.service.class_estimates import ClassEstimates, fit_class_estimates
 from driftwatch.service.error_estimates import ErrorEstimates, fit_error_estimates
 from driftwatch.service.label_log import NEVER, Labels
@@ -204,7 +208,8 @@ def replay_outcomes(
     errors = _error_codec(log, labels, reference) if spec.task == "regression" else None
     edges = np.zeros(0) if codec is None else score_edges(codec.edges)
     plan = TallyPlan(spec.task, edges, errors, spec.decision_threshold)
-    outcomes = _judged_history(counted, labels, plan, alignment, age, codec, errors)
+    splits = splits_of(spec)
+    outcomes = _judged_history(log, counted, labels, plan, alignment, age, OutcomeHistory(codec, errors), splits)
     first, stop = alignment.index(reference[0]), alignment.index(reference[1] - 1) + 1
     calendar = Calendar(alignment.width // SECOND, first, spec.timezone)
     scores = OutcomeHistory(codec)
@@ -238,26 +243,36 @@ def _error_codec(log: PredictionLog, labels: Labels, reference: tuple[int, int])
 
 
 def _judged_history(
+    log: PredictionLog,
     counted: _Counted,
     labels: Labels,
     plan: TallyPlan,
     alignment: Alignment,
     age: int,
-    score_codec: NumericCodec | None,
-    error_codec: NumericCodec | None,
+    history: OutcomeHistory,
+    splits: Mapping[str, Segmentation],
 ) -> OutcomeHistory:
     """Each window with the outcomes that were known `age` after its end."""
-    history = OutcomeHistory(score_codec, error_codec)
     origin = alignment.index(0) - int(bucket_numbers(np.zeros(1, dtype=np.int64), alignment.width, alignment.zone)[0])
     indexes = bucket_numbers(counted.at, alignment.width, alignment.zone) + origin
+    needed = {name for split in splits.values() for name in split.columns}
+    columns = Rows(
+        at=log.at,
+        features={name: log.features[name] for name in needed & log.features.keys()},
+        tags={name: log.tags[name] for name in needed & log.tags.keys()},
+    )
     bounds = np.flatnonzero(np.diff(indexes, prepend=-1))
     for low, high in zip(bounds.tolist(), [*bounds[1:].tolist(), len(indexes)], strict=True):
         index = int(indexes[low])
         rows = counted.rows[low:high]
-        known = rows[labels.known_at[rows] <= alignment.start(index + 1) + age]
+        places_known = np.flatnonzero(labels.known_at[rows] <= alignment.start(index + 1) + age)
+        known = rows[places_known]
         if len(known):
-            tally = tally_rows(plan, labels.known(known), unlabelled=len(rows) - len(known))
-            history.add(index, tally)
+            labelled = labels.known(known)
+            tally = tally_rows(plan, labelled, unlabelled=len(rows) - len(known))
+            places = assign_splits(columns.take(rows), splits)
+            given = GivenRows([labels.predictions[row] for row in rows.tolist()], labels.scores[rows], places)
+            history.add(index, tally, tally_segments(plan, given, labelled, places_known))
     return history
 
 

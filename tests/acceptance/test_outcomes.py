@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from acceptance.labelled_world import DAYS, REFERENCE, ROWS, START, TURN, loans, spec_of
+from acceptance.segmented_world import segmented_loans, segmented_spec
 from sklearn.metrics import roc_auc_score
 
 from driftwatch.domain.finding import Finding
@@ -37,10 +38,10 @@ def found_in(store: Store) -> list[Finding]:
         return finding.list_findings(conn, model_of(store).id, 0, 2**62)
 
 
-def told(findings: Any) -> set[tuple[str, int, int, str]]:
+def told(findings: Any) -> set[tuple[str, str | None, int, int, str]]:
     signals = (Signal.CONCEPT_DRIFT, Signal.PERFORMANCE, Signal.OUTCOME_DRIFT)
     return {
-        (each.signal.value, each.window_start, each.at, each.severity.value)
+        (each.signal.value, each.segment, each.window_start, each.at, each.severity.value)
         for each in findings
         if each.signal in signals
     }
@@ -62,6 +63,26 @@ def test_the_service_finds_what_a_replay_finds_when_it_can_be_known(store: Store
     assert first == turn
     # Two days after the end of its day: the slower class is known then.
     assert min(each.at for each in alarms if each.window_start == turn) == turn + 3 * DAY
+
+
+def test_a_segment_that_gets_worse_is_found_by_the_service_and_by_a_replay_alike(store: Store) -> None:
+    log, spec = segmented_loans(rows=400, worse=0.9), segmented_spec()
+    load_log(store, log, spec)
+    assert OutcomeSettler(store).settle(model_of(store)) > 0
+    Ticker(store, public_url="").tick()
+    replayed = backtest(log, spec)
+    found = found_in(store)
+    last = max(each.at for each in found)
+    assert told(found) == told(each for each in replayed.findings if each.at <= last)
+    alarms = [each for each in replayed.findings if each.segment == "city=south"]
+    turn = from_iso(START.isoformat()) + TURN * DAY
+    assert min(each.window_start for each in alarms) == turn
+    assert {each.signal for each in alarms} == {Signal.PERFORMANCE}
+    assert all(each.value > 1.5 * each.threshold for each in alarms)
+    # All rows together do not say so on that day, and no other segment does on any.
+    assert not [each for each in replayed.findings if each.signal is Signal.PERFORMANCE and each.segment is None]
+    assert {each.segment for each in replayed.findings if each.signal is Signal.PERFORMANCE} == {"city=south"}
+    assert [each.title for each in replayed.incidents] == ["Performance in loans: loans (city=south)"]
 
 
 def test_a_corrected_outcome_counts_once_and_a_late_one_only_for_people(store: Store) -> None:

@@ -10,7 +10,8 @@ from driftwatch.drift.rule import Calendar
 from driftwatch.monitors.history import NumericHistory
 from driftwatch.monitors.impact import impact_of
 from driftwatch.monitors.maturity import judged_age, outcome_width
-from driftwatch.monitors.outcome import OutcomeHistory, OutcomeVerdicts, fit_outcomes
+from driftwatch.monitors.outcome import OutcomeVerdicts, fit_outcomes
+from driftwatch.monitors.outcome_history import OutcomeHistory
 from driftwatch.monitors.spec import ModelSpec, parse_model_spec
 from driftwatch.monitors.verdict import Window
 from driftwatch.performance.score_table import score_edges

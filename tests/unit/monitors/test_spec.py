@@ -285,5 +285,5 @@ def test_a_holiday_is_the_local_day() -> None:
 def test_keys_that_nothing_acts_on_yet_are_named() -> None:
     plain = parse_model_spec(document())
     assert plain.unused == ()
-    spec = parse_model_spec(document(protected=["gender"], reference={"file": "train.parquet"}))
-    assert spec.unused == ("protected",)
+    spec = parse_model_spec(document(columns={"timestamp": "t", "decision": "d"}, reference={"file": "train.parquet"}))
+    assert spec.unused == ("columns.decision",)

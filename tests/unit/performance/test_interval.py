@@ -107,11 +107,12 @@ floats = st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=60)
 
 @given(floats)
 def test_exact_sums_round_once_like_fsum(values: list[float]) -> None:
-    try:
-        expected = math.fsum(values)
-    except OverflowError:
-        return
-    assert float(sum_exactly(np.array(values, dtype=np.float64))) == expected
+    for several in (values, values * 9):  # few values and many are added in two ways
+        try:
+            expected = math.fsum(several)
+        except OverflowError:
+            return
+        assert float(sum_exactly(np.array(several, dtype=np.float64))) == expected
 
 
 @given(floats, st.integers(0, 60))
@@ -119,6 +120,7 @@ def test_exact_sums_add_up_in_any_split_and_survive_writing(values: list[float],
     whole = sum_exactly(np.array(values, dtype=np.float64))
     parts = sum_exactly(np.array(values[cut:][::-1], dtype=np.float64)) + sum_exactly(np.array(values[:cut]))
     assert parts == whole
+    assert sum_exactly(np.array(values * 9, dtype=np.float64)) == ExactSum(9 * whole.units)
     assert ExactSum.from_fields(whole.to_fields()) == whole
 
 
