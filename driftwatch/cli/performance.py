@@ -24,17 +24,27 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(help="Only this one; also one that another package brings (entry point driftwatch.metric)."),
         ] = None,
+        by: Annotated[
+            str | None,
+            typer.Option(help="Show the segments of a declared split, or of a protected column, worst first; or all."),
+        ] = None,
+        fairness: Annotated[
+            bool, typer.Option("--fairness", help="Show the gaps between the groups of each protected column.")
+        ] = False,
         environment: Annotated[str, typer.Option(help="The model's environment.")] = "production",
         store: Annotated[str | None, typer.Option(help="The store to use; else DRIFTWATCH_STORE.")] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     ) -> None:
         """Show realised and estimated performance by period, with intervals and how many labels are in."""
+        from driftwatch.cli.segment_lines import fairness_lines, segment_lines
         from driftwatch.cli.stored import opened
         from driftwatch.service.performance_report import report_performance
 
         with opened(store) as known:
-            found = report_performance(known, environment, model, start=start, end=end, period=period, metric=metric)
-        print(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found, metric)))
+            found = report_performance(known, environment, model, start=start, end=end, period=period, metric=metric,
+                                       by=by, fairness=fairness)  # fmt: skip
+        lines = [*_lines(found, metric), *segment_lines(found, metric), *fairness_lines(found)]
+        print(json.dumps(found, indent=2) if as_json else "\n".join(lines))
 
 
 def _lines(found: dict[str, Any], metric: str | None) -> list[str]:

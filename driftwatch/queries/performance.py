@@ -29,7 +29,7 @@ from driftwatch.storage import outcome, profile, registration
 from driftwatch.storage.outcome_profile import JUDGED, LATEST, OutcomeProgress, read_outcome_buckets, read_progress
 from driftwatch.storage.store import Store
 
-__all__ = ["Performance", "PerformanceView", "read_performance"]
+__all__ = ["Performance", "PerformanceView", "read_performance", "sum_tallies", "whole_or_macro"]
 
 _MOST_PERIODS = 400
 _BOOTSTRAPPED = 31  # periods of which the metrics without a formula have an interval too
@@ -191,7 +191,7 @@ class _Reader:
 
     def whole(self, span: Span) -> Performance:
         """All periods so far."""
-        tally = _sum(self._all, self._codec)
+        tally = sum_tallies(self._all, self._codec)
         return self._performance(span, tally, self._scores, self._n, bootstrap=True)
 
     def reference(self) -> Performance | None:
@@ -217,7 +217,7 @@ class _Reader:
 
     def _tally(self, span: Span, stage: str) -> Tally | None:
         buckets = read_outcome_buckets(self._conn, self._versions, stage, span.start, span.end)
-        return _sum([decode_tally(bucket.payload) for bucket in buckets], self._codec)
+        return sum_tallies([decode_tally(bucket.payload) for bucket in buckets], self._codec)
 
     def _histogram(self, span: Span) -> NDArray[np.int64] | None:
         """int64[B], rows by score bin; None where nothing is to be estimated from them."""
@@ -242,14 +242,14 @@ class _Reader:
             n=n,
             n_labelled=0 if tally is None else tally.n,
             mature=age is not None and span.end + age <= self._now,
-            realised={each.metric: each for each in _of_all(results) if each.value is not None},
+            realised={each.metric: each for each in whole_or_macro(results) if each.value is not None},
             estimated={} if self._expectation is None or scores is None else self._expectation.estimate(scores),
             confusion=None if binary is None else binary.confusion,
             calibration=() if binary is None else binary.calibration.curve(),
         )
 
 
-def _of_all(results: Sequence[PerformanceResult]) -> list[PerformanceResult]:
+def whole_or_macro(results: Sequence[PerformanceResult]) -> list[PerformanceResult]:
     """Of the whole, else averaged over classes: one of each metric."""
     whole = [each for each in results if each.of is None]
     known = {each.metric for each in whole}
@@ -263,7 +263,7 @@ def _scores(payloads: Iterable[bytes], codec: NumericCodec) -> Iterable[NDArray[
             yield column.recode(codec).counts
 
 
-def _sum(tallies: Sequence[Tally], codec: NumericCodec | None) -> Tally | None:
+def sum_tallies(tallies: Sequence[Tally], codec: NumericCodec | None) -> Tally | None:
     """All of them together, in the finer bins where all are in them; those of another kind than the newest's are left.
 
     A task that was changed leaves tallies of another kind behind, and a codec that was, of other bins.

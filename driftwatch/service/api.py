@@ -182,10 +182,11 @@ def _add_reads(app: FastAPI, api: Api) -> None:
         end: str | None = None,
         period: str = "day",
         metric: str | None = None,
+        by: str | None = None,
+        fairness: bool = False,
     ) -> Response:
-        view = partial(
-            report_performance, api.store, environment, model, start=start, end=end, period=period, metric=metric
-        )
+        view = partial(report_performance, api.store, environment, model, start=start, end=end, period=period,
+                       metric=metric, by=by, fairness=fairness)  # fmt: skip
         return _json(await api.read(request, view))
 
     @app.get("/v1/models/{model:path}", summary="One model", **shared)

@@ -16,6 +16,7 @@ from driftwatch.queries.performance import Performance, PerformanceView, read_pe
 from driftwatch.queries.span import Span
 from driftwatch.service.judging import spec_of
 from driftwatch.service.model_view import find_model
+from driftwatch.service.segment_report import report_fairness, report_segments
 from driftwatch.storage import outcome, profile, registration
 from driftwatch.storage.outcome import LabelledRow
 from driftwatch.storage.store import Store
@@ -35,6 +36,8 @@ def report_performance(
     end: str | None = None,
     period: str = "day",
     metric: str | None = None,
+    by: str | None = None,
+    fairness: bool = False,
 ) -> dict[str, Any]:
     """Realised and estimated performance by period.
 
@@ -47,11 +50,13 @@ def report_performance(
         period: day, week or month.
         metric: only this one; of a metric that no tally holds, such as one of an installed package, the labelled rows
             are read back.
+        by: a declared split, or "all": the segments of the whole window too.
+        fairness: the gaps between the groups of each protected column too.
 
     Raises:
         NotFoundError: no such model.
         SpecError: times that cannot be read.
-        DataError: too many periods or rows, or a metric of another task.
+        DataError: too many periods or rows, a metric of another task, or no such split.
         UnknownNameError: no such metric.
     """
     with store.read() as conn:
@@ -74,6 +79,11 @@ def report_performance(
     rows = [row for part in view.periods for row in _rows(part, view.standing.now, metric)]
     if metric is not None and not any(row["metric"] == metric and not row["estimated"] for row in rows):
         rows += _measured(store, view, model.id, metric)
+    extra: dict[str, Any] = {}
+    if by is not None:
+        extra |= report_segments(store, environment, name, view.span, by=by, period=period, metric=metric)
+    if fairness:
+        extra |= report_fairness(store, environment, name, view.span)
     return {
         "schema": 1,
         "model": name,
@@ -98,6 +108,7 @@ def report_performance(
         "label_arrival": [] if view.arrival is None else [
             _arrival(curve) for curve in (view.arrival.everything, *view.arrival.classes)
         ],
+        **extra,
     }  # fmt: skip
 
 
