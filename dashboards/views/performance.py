@@ -19,6 +19,7 @@ from dashboards.component import (
     state,
 )
 from dashboards.reading import answered, read
+from dashboards.segments import show_fairness, show_segments
 from dashboards.table import Field, right, table, words
 from driftwatch.queries import format as fmt
 from driftwatch.queries.fleet import read_fleet
@@ -26,6 +27,7 @@ from driftwatch.queries.format import MISSING
 from driftwatch.queries.metric_wording import interval_words, metric_name, metric_value, preferred
 from driftwatch.queries.performance import Performance, PerformanceView, read_performance
 from driftwatch.queries.period import PERIODS, period_name
+from driftwatch.queries.segment_performance import ALL_SPLITS, read_fairness, read_segments, split_names
 from driftwatch.queries.wording import as_of, unjudged
 
 _PERIOD_LABELS = {"day": "Days", "week": "Weeks", "month": "Months"}
@@ -113,6 +115,22 @@ def _show(view: PerformanceView, metric: str) -> None:
         _table(view, metric)
     with side:
         _confusion(view)
+    _split(view, metric)
+
+
+def _split(view: PerformanceView, metric: str) -> None:
+    """What the model declares to split by: segments, and the groups of protected columns."""
+    model = view.standing.model
+    splits = split_names(model.spec)
+    if not splits:
+        return
+    by = choose_one("Split by", [ALL_SPLITS, *splits], key="by", labels={ALL_SPLITS: "all splits"})
+    segments = read(read_segments, model.name, model.environment, view.span, by, view.period)
+    if segments is not None:
+        show_segments(segments, metric)
+    if model.spec.protected and model.spec.task == "binary":
+        for each in read(read_fairness, model.name, model.environment, view.span) or ():
+            show_fairness(each)
 
 
 def _nothing(view: PerformanceView) -> tuple[str, str]:

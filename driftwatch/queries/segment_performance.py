@@ -28,7 +28,15 @@ from driftwatch.storage import registration
 from driftwatch.storage.outcome_profile import LATEST, read_outcome_buckets
 from driftwatch.storage.store import Store
 
-__all__ = ["ALL_SPLITS", "FairnessView", "SegmentPerformance", "SegmentsView", "read_fairness", "read_segments"]
+__all__ = [
+    "ALL_SPLITS",
+    "FairnessView",
+    "SegmentPerformance",
+    "SegmentsView",
+    "read_fairness",
+    "read_segments",
+    "split_names",
+]
 
 ALL_SPLITS = "all"
 """Every split at once."""
@@ -156,6 +164,11 @@ class FairnessView:
         both = [self.gaps.get(name) for name in ("true_positive_rate", "false_positive_rate")]
         known = [gap.difference for gap in both if gap is not None]
         return max(known) if len(known) == len(both) else None
+
+
+def split_names(spec: ModelSpec) -> tuple[str, ...]:
+    """By what a model's rows are split: its segments, then its protected columns."""
+    return tuple(splits_of(spec))
 
 
 def read_segments(

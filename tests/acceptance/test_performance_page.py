@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from acceptance.labelled_world import DAYS, fill, loans, spec_of
+from acceptance.segmented_world import segmented_loans, segmented_spec
 from streamlit.testing.v1 import AppTest
 
 from driftwatch._layout import bundled_dir
@@ -66,3 +67,24 @@ def test_without_outcomes_the_page_says_how_to_send_them(monkeypatch: pytest.Mon
     with Store.open(f"sqlite:///{tmp_path}/none.db") as store:
         fill(store, spec_of(task="none"), loans())
     assert "No task is declared" in opened(monkeypatch, f"sqlite:///{tmp_path}/none.db", model="loans")[1]
+
+
+def test_segments_are_listed_worst_first_and_protected_groups_with_their_gaps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    split = f"sqlite:///{tmp_path}/split.db"
+    with Store.open(split) as store:
+        fill(store, segmented_spec(), segmented_loans(worse=0.9))
+    app, said = opened(monkeypatch, split, model="loans", window="7d", metric="brier_score")
+    assert "Worse than all other rows: city=south, at 5 % over all segments" in said
+    assert "Fairness by sex" in said
+    assert "Decided positive: sex=#" in said
+    assert "raises no alarm" in said
+    segments, groups = app.dataframe[2].value, app.dataframe[3].value
+    assert segments["segment"][0] == "city=south"
+    assert segments["worse"].tolist() == ["worse", *[""] * (len(segments) - 1)]
+    assert segments["gap"][0].startswith("+")
+    assert all(each.startswith("sex=#") for each in groups["group"])
+    app, said = opened(monkeypatch, split, model="loans", window="7d", by="sex")
+    assert app.dataframe[2].value["segment"].str.startswith("sex=#").all()
+    assert "No segment is worse than all other rows" in said
