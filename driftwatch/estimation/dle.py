@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from driftwatch.estimation.result import Estimate
 from driftwatch.estimation.trees import BoostedTrees, fit_trees
 
-__all__ = ["ErrorModel", "ErrorSum", "estimate_regression", "fit_error_model", "sum_errors"]
+__all__ = ["ErrorModel", "ErrorSum", "estimate_regression", "fit_error_model", "predict_errors", "sum_errors"]
 
 _Z = 1.959963984540054
 _UNIT = 2.0**-20
@@ -81,7 +81,7 @@ class ErrorSum:
 def fit_error_model(
     table: NDArray[np.float64], absolute_error: NDArray[np.float64], columns: tuple[str, ...], *, seed: int
 ) -> ErrorModel:
-    """Learn the absolute error.
+    """Learn the absolute error; the order of the rows leaves no trace.
 
     Args:
         table: float64[n, columns], the features as numbers and the prediction; NaN is a missing value.
@@ -96,6 +96,8 @@ def fit_error_model(
     """
     if len(absolute_error) < 200:
         raise ValueError(f"{len(absolute_error)} labelled rows are too few to learn from; give at least 200")
+    order = np.lexsort((absolute_error, *table.T))
+    table, absolute_error = table[order], absolute_error[order]
     fold = np.random.default_rng(seed).permutation(len(absolute_error)) % 2
     outside = np.empty(len(absolute_error))
     for half in (0, 1):
@@ -115,10 +117,16 @@ def fit_error_model(
 
 def sum_errors(model: ErrorModel, table: NDArray[np.float64]) -> ErrorSum:
     """The predicted errors of rows, float64[n, columns] as the model was fitted on."""
-    predicted = np.maximum(model.trees.predict(table), 0.0) / model.scale
+    predicted = predict_errors(model, table)
     units = np.rint(predicted / _UNIT).astype(np.int64)
     squares = np.rint(predicted * predicted / _UNIT).astype(np.int64)
     return ErrorSum(len(table), int(units.sum()), int(squares.sum()))
+
+
+def predict_errors(model: ErrorModel, table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[n], the predicted absolute errors of rows, in units of the reference's mean error."""
+    predicted: NDArray[np.float64] = np.maximum(model.trees.predict(table), 0.0) / model.scale
+    return predicted
 
 
 def estimate_regression(model: ErrorModel, errors: ErrorSum) -> dict[str, Estimate]:

@@ -18,6 +18,7 @@ from driftwatch.estimation.calibration import CalibrationMap
 from driftwatch.monitors.alignment import Alignment
 from driftwatch.monitors.baseline import WindowResult
 from driftwatch.monitors.outcome_cells import (
+    CellValues,
     LabelledCells,
     bin_values,
     calibrate,
@@ -82,7 +83,7 @@ class OutcomeBaseline:
         labelled: labelled rows of the reference.
         scalars: performance and concept drift.
         levels: of the outcomes' own distribution; None where they are no classes.
-        expected: of the loss that scores let expect; None without a calibration or the reference's scores.
+        expected: of the loss that rows let expect; None without a calibration, an error model or the reference's rows.
         segments: performance of each segment.
     """
 
@@ -235,6 +236,7 @@ def fit_outcomes(
     bounds: tuple[int, int],
     *,
     scores: OutcomeHistory | None = None,
+    loss: CellValues | None = None,
 ) -> OutcomeBaseline | None:
     """Learn from the windows ``[first, stop)``; None where fewer than 200 of their rows are labelled.
 
@@ -244,6 +246,7 @@ def fit_outcomes(
         calendar: whose first bucket is `first`.
         bounds: ``(first, stop)``.
         scores: of every window of the reference, labelled or not.
+        loss: what a row of each of their cells lets expect to lose; None: what the calibration says of scores.
     """
     first, stop = bounds
     labelled = int(history.labelled(first, stop).sum())
@@ -262,9 +265,9 @@ def fit_outcomes(
         if scalar is not None:
             scalars.append(scalar)
     segments = OutcomeSegments({})
-    loss = next((scalar.of for scalar in scalars if scalar.signal is Signal.PERFORMANCE), None)
-    if loss is not None:
-        segments = fit_outcome_segments(history, loss, calendar, bounds)
+    lost = next((scalar.of for scalar in scalars if scalar.signal is Signal.PERFORMANCE), None)
+    if lost is not None:
+        segments = fit_outcome_segments(history, lost, calendar, bounds)
     rule = None
     if known[0].levels is not None:
         missing = np.zeros(len(windows), dtype=np.int64)
@@ -272,8 +275,9 @@ def fit_outcomes(
         series = categorical_series(name, _levels(windows), missing, n_reference=len(windows), calendar=calendar)
         rule = fit([series], calendar, len(windows))
     expected = None
-    if calibration is not None and scores is not None:
+    if loss is None and calibration is not None:
         loss = expected_loss(calibration, bin_values(history.score_codec))
+    if loss is not None and scores is not None:
         expected = fit_scalar(Signal.ESTIMATED_PERFORMANCE, loss, scores.between(first, stop), calendar)
     return OutcomeBaseline(spec, first, stop, calibration, labelled, tuple(scalars), rule, expected, segments)
 

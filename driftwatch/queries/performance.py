@@ -9,23 +9,27 @@ from sqlalchemy import Connection
 
 from driftwatch.errors import DataError
 from driftwatch.estimation.result import Estimate
+from driftwatch.estimation.row_sums import RowSums
 from driftwatch.monitors.expectation import Expectation, expect
 from driftwatch.monitors.maturity import outcome_width
-from driftwatch.monitors.outcome_cells import in_score_bins
+from driftwatch.monitors.outcome_role import sums_rows
+from driftwatch.monitors.row_expectation import RowExpectation
 from driftwatch.performance.binary import BinaryTally
 from driftwatch.performance.calibration import CalibrationBand
 from driftwatch.performance.confusion import Confusion
 from driftwatch.performance.result import PerformanceResult
-from driftwatch.performance.tally import Tally, add_tallies, decode_tally, performance_of
+from driftwatch.performance.tally import Tally, decode_tally, performance_of
 from driftwatch.profiles.bucket import BucketProfile
 from driftwatch.profiles.codec import NumericCodec
 from driftwatch.profiles.numeric import NumericProfile
 from driftwatch.queries.catalogue import KnownModel, find_model
 from driftwatch.queries.label_arrival import LabelArrival, read_arrival
 from driftwatch.queries.period import PERIODS, periods_of
+from driftwatch.queries.row_plan import RowPlan, read_row_plan
 from driftwatch.queries.span import Span, span_of
 from driftwatch.queries.standing import Standing, read_standing
-from driftwatch.storage import outcome, profile, registration
+from driftwatch.queries.tally_sum import sum_tallies
+from driftwatch.storage import outcome, profile, registration, row_profile
 from driftwatch.storage.outcome_profile import JUDGED, LATEST, OutcomeProgress, read_outcome_buckets, read_progress
 from driftwatch.storage.store import Store
 
@@ -45,9 +49,12 @@ class Performance:
         n_labelled: of them, how many have an outcome.
         mature: the period is so old that its outcomes are judged: what is still missing moves little.
         realised: by metric, of the labelled rows; of several classes the macro average.
-        estimated: by metric, of all rows, from their scores alone; empty without a calibration.
+        estimated: by metric, of all rows whose outcome can exist, without looking at one; empty where the reference's
+            labels say nothing.
         confusion: of a binary model's decisions, or None.
         calibration: share of positives by band of the score; empty for other models.
+        n_decided: predictions whose outcome can exist; None of a model without a decision, and before it is counted.
+        n_undecided: outcomes of other rows, which count nowhere.
     """
 
     span: Span
@@ -58,11 +65,14 @@ class Performance:
     estimated: Mapping[str, Estimate]
     confusion: Confusion | None = None
     calibration: Sequence[CalibrationBand] = ()
+    n_decided: int | None = None
+    n_undecided: int = 0
 
     @property
     def labelled_share(self) -> float:
-        """Of all predictions; 0 without any."""
-        return min(1.0, self.n_labelled / self.n) if self.n else 0.0
+        """Of all predictions whose outcome can exist; 0 without any."""
+        n = self.n if self.n_decided is None else self.n_decided
+        return min(1.0, self.n_labelled / n) if n else 0.0
 
     def difference(self, metric: str) -> float | None:
         """Realised minus estimated; None where one of them is not known."""
@@ -166,41 +176,41 @@ class _Reader:
         self.progress: OutcomeProgress | None = read_progress(conn, model.id)
         payload = registration.read_codecs(conn, model.id).get("score")
         self._codec = None if payload is None else NumericCodec.from_bytes(payload)
-        self._expectation = self._expect()
-        self._all: list[Tally] = []
-        self._scores: NDArray[np.int64] | None = None
-        self._n = 0
+        self._plan: RowPlan | None = None
+        self._of_rows: RowExpectation | None = None
+        self._expectation: Expectation | None = None
+        self._expect()
+        self._all: list[_Rows] = []
 
-    def _expect(self) -> Expectation | None:
+    def _expect(self) -> None:
+        """What the reference lets expect: of the rows' sums where rows are summed, else of the profile's scores."""
         if self.progress is None:
-            return None
+            return
+        spec = self._model.spec
         span = Span(self.progress.reference_start, self.progress.reference_end)
         tally = self._tally(span, JUDGED)
-        return None if tally is None else expect(tally, self._codec, self._model.spec.decision_threshold)
+        if sums_rows(spec):
+            self._plan = read_row_plan(self._conn, self._model.id, spec, (span.start, span.end))
+            self._of_rows = None if self._plan is None else self._plan.expect(tally)
+        elif tally is not None:
+            self._expectation = expect(tally, self._codec, spec.decision_threshold)
 
     def part(self, span: Span, *, bootstrap: bool) -> Performance:
         """One period, which counts for :meth:`whole` too."""
-        tally, scores = self._tally(span, LATEST), self._histogram(span)
-        n = sum(each.n for each in profile.count_buckets(self._conn, self._versions, span.start, span.end))
-        if tally is not None:
-            self._all.append(tally)
-        if scores is not None:
-            self._scores = scores if self._scores is None else self._scores + scores
-        self._n += n
-        return self._performance(span, tally, scores, n, bootstrap=bootstrap)
+        rows = self._rows(span, LATEST)
+        self._all.append(rows)
+        return self._performance(span, rows, bootstrap=bootstrap)
 
     def whole(self, span: Span) -> Performance:
         """All periods so far."""
-        tally = sum_tallies(self._all, self._codec)
-        return self._performance(span, tally, self._scores, self._n, bootstrap=True)
+        return self._performance(span, _added(self._all, self._codec), bootstrap=True)
 
     def reference(self) -> Performance | None:
         """The reference, with the outcomes that were known at the age at which windows are judged."""
         if self.progress is None:
             return None
         span = Span(self.progress.reference_start, self.progress.reference_end)
-        n = sum(each.n for each in profile.count_buckets(self._conn, self._versions, span.start, span.end))
-        return self._performance(span, self._tally(span, JUDGED), self._histogram(span), n, bootstrap=False)
+        return self._performance(span, self._rows(span, JUDGED), bootstrap=False)
 
     def arrival(self, span: Span) -> LabelArrival | None:
         """From the mature part of the window, else from the reference."""
@@ -219,6 +229,23 @@ class _Reader:
         buckets = read_outcome_buckets(self._conn, self._versions, stage, span.start, span.end)
         return sum_tallies([decode_tally(bucket.payload) for bucket in buckets], self._codec)
 
+    def _rows(self, span: Span, stage: str) -> "_Rows":
+        buckets = read_outcome_buckets(self._conn, self._versions, stage, span.start, span.end)
+        n = sum(each.n for each in profile.count_buckets(self._conn, self._versions, span.start, span.end))
+        sums, n_decided = None, None
+        if self._plan is not None:
+            summed = row_profile.read_row_profiles(self._conn, self._versions, self._plan.made_by, span.start, span.end)
+            sums = sum((RowSums.from_bytes(each.payload) for each in summed), RowSums())
+            n_decided = sums.n if summed and self._model.spec.columns.decision is not None else None
+        return _Rows(
+            n,
+            sum_tallies([decode_tally(bucket.payload) for bucket in buckets], self._codec),
+            self._histogram(span),
+            sums,
+            n_decided,
+            sum(bucket.n_undecided for bucket in buckets),
+        )
+
     def _histogram(self, span: Span) -> NDArray[np.int64] | None:
         """int64[B], rows by score bin; None where nothing is to be estimated from them."""
         if self._expectation is None or self._codec is None:
@@ -230,23 +257,56 @@ class _Reader:
                     total += counts
         return total
 
-    def _performance(
-        self, span: Span, tally: Tally | None, scores: NDArray[np.int64] | None, n: int, *, bootstrap: bool
-    ) -> Performance:
-        rng = np.random.default_rng(0) if bootstrap else None
+    def _performance(self, span: Span, rows: "_Rows", *, bootstrap: bool) -> Performance:
+        rng, tally = np.random.default_rng(0) if bootstrap else None, rows.tally
         results = [] if tally is None else performance_of(tally, rng=rng, costs=self._model.spec.costs or None)
         binary = tally if isinstance(tally, BinaryTally) else None
         age = None if self.progress is None else self.progress.judged_age
         return Performance(
             span=span,
-            n=n,
+            n=rows.n,
             n_labelled=0 if tally is None else tally.n,
             mature=age is not None and span.end + age <= self._now,
             realised={each.metric: each for each in whole_or_macro(results) if each.value is not None},
-            estimated={} if self._expectation is None or scores is None else self._expectation.estimate(scores),
+            estimated=self._estimates(rows),
             confusion=None if binary is None else binary.confusion,
             calibration=() if binary is None else binary.calibration.curve(),
+            n_decided=rows.n_decided,
+            n_undecided=rows.n_undecided,
         )
+
+    def _estimates(self, rows: "_Rows") -> dict[str, Estimate]:
+        if self._of_rows is not None:
+            return {} if rows.sums is None else self._of_rows.estimate(rows.sums)
+        if self._expectation is None or rows.scores is None:
+            return {}
+        return self._expectation.estimate(rows.scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """What is stored of a period: predictions, labelled rows, scores, sums of all rows whose outcome can exist."""
+
+    n: int
+    tally: Tally | None
+    scores: NDArray[np.int64] | None
+    sums: RowSums | None
+    n_decided: int | None
+    n_undecided: int
+
+
+def _added(parts: Sequence[_Rows], codec: NumericCodec | None) -> _Rows:
+    scores = [part.scores for part in parts if part.scores is not None]
+    sums = [part.sums for part in parts if part.sums is not None]
+    decided = [part.n_decided for part in parts if part.n_decided is not None]
+    return _Rows(
+        sum(part.n for part in parts),
+        sum_tallies([part.tally for part in parts if part.tally is not None], codec),
+        sum(scores[1:], scores[0]) if scores else None,
+        sum(sums[1:], sums[0]) if sums else None,
+        sum(decided) if decided else None,
+        sum(part.n_undecided for part in parts),
+    )
 
 
 def whole_or_macro(results: Sequence[PerformanceResult]) -> list[PerformanceResult]:
@@ -261,20 +321,3 @@ def _scores(payloads: Iterable[bytes], codec: NumericCodec) -> Iterable[NDArray[
         column = BucketProfile.from_bytes(payload).outputs.get("score")
         if isinstance(column, NumericProfile) and (column.cells is not None or column.codec == codec.digest):
             yield column.recode(codec).counts
-
-
-def sum_tallies(tallies: Sequence[Tally], codec: NumericCodec | None) -> Tally | None:
-    """All of them together, in the finer bins where all are in them; those of another kind than the newest's are left.
-
-    A task that was changed leaves tallies of another kind behind, and a codec that was, of other bins.
-    """
-    if not tallies:
-        return None
-    kind = type(tallies[-1])
-    alike = [tally for tally in tallies if isinstance(tally, kind)]
-    binary = [tally for tally in alike if isinstance(tally, BinaryTally)]
-    if len({len(tally.counts) for tally in binary}) > 1:
-        joined = [in_score_bins(tally, codec) for tally in binary]
-        size = len(joined[-1].counts) if isinstance(joined[-1], BinaryTally) else 0
-        return add_tallies([tally for tally in joined if isinstance(tally, BinaryTally) and len(tally.counts) == size])
-    return add_tallies(alike)

@@ -26,19 +26,19 @@ from driftwatch.monitors.outcome import (
 )
 from driftwatch.monitors.outcome_cells import bin_values
 from driftwatch.monitors.outcome_history import OutcomeHistory
+from driftwatch.monitors.outcome_role import sums_rows
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.splits import assign_splits, splits_of
 from driftwatch.monitors.verdict import Window
 from driftwatch.performance.query import group_queries
 from driftwatch.performance.score_table import score_edges
 from driftwatch.performance.segment_tally import GivenRows, tally_segments
-from driftwatch.performance.tally import TallyPlan, as_class, performance_of, tally_rows
+from driftwatch.performance.tally import Tally, TallyPlan, add_tallies, as_class, performance_of, tally_rows
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.profiles.rows import Rows
 from driftwatch.profiles.segmentation import Segmentation
-from driftwatch.service.class_estimates import ClassEstimates, fit_class_estimates
-from driftwatch.service.error_estimates import ErrorEstimates, fit_error_estimates
 from driftwatch.service.label_log import NEVER, Labels
+from driftwatch.service.log_sums import LogSums, expect_log
 from driftwatch.service.prediction_log import PredictionLog
 from driftwatch.service.report_period import report_periods
 
@@ -59,7 +59,7 @@ class OutcomeReplay:
         history: the drift history, which holds the histogram of every window's scores.
         baseline: what the labelled reference says, or None where too little of it is labelled.
         verdicts: by window index.
-        by_row: what is estimated from rows: of several classes with a score for each, or of a regression's errors.
+        sums: what is estimated from sums of rows; None where the profile's scores say all, or nothing is.
     """
 
     spec: ModelSpec
@@ -73,7 +73,7 @@ class OutcomeReplay:
     verdicts: Mapping[int, OutcomeVerdicts]
     scores: OutcomeHistory
     expected: Mapping[int, OutcomeVerdicts]
-    by_row: ClassEstimates | ErrorEstimates | None = None
+    sums: LogSums | None = None
 
     def add_to(self, result: WindowResult) -> WindowResult:
         """A window's result with the verdicts on outcomes that became due in it."""
@@ -122,8 +122,9 @@ class OutcomeReplay:
         yield from self._estimates(low, high, shared, as_of)
 
     def _estimates(self, low: int, high: int, shared: Mapping[str, Any], as_of: int) -> Iterator[dict[str, Any]]:
-        if self.by_row is not None:
-            yield from self._told(self.by_row.estimate(self.labels, self.counted.between(low, high)), shared, as_of)
+        if sums_rows(self.spec):
+            found = {} if self.sums is None else self.sums.estimate(self.counted.between(low, high))
+            yield from self._told(found, shared, as_of)
             return
         column = self.history.columns.get(("output", "score"))
         calibration = self.baseline.calibration if self.baseline is not None else None
@@ -209,26 +210,30 @@ def replay_outcomes(
     edges = np.zeros(0) if codec is None else score_edges(codec.edges)
     plan = TallyPlan(spec.task, edges, errors, spec.decision_threshold)
     splits = splits_of(spec)
-    outcomes = _judged_history(log, counted, labels, plan, alignment, age, OutcomeHistory(codec, errors), splits)
     first, stop = alignment.index(reference[0]), alignment.index(reference[1] - 1) + 1
+    outcomes = OutcomeHistory(codec, errors)
+    judged = _judged_history(log, counted, labels, plan, alignment, age, outcomes, splits, (first, stop))
     calendar = Calendar(alignment.width // SECOND, first, spec.timezone)
+    learned = counted.between(alignment.start(first), alignment.start(stop))
+    learned = learned[labels.known_at[learned] <= reference[1] + age]
+    sums = expect_log(log.features, labels, spec, judged, learned, codec)
     scores = OutcomeHistory(codec)
-    if spec.task == "binary" and isinstance(score, NumericHistory):
+    last = alignment.index(int(log.at[-1]))
+    if sums is not None:
+        for index in range(first, last + 1):
+            rows = counted.between(alignment.start(index), alignment.start(index + 1))
+            scores.windows[index] = sums.expectation.cells(sums.of(rows))
+    elif spec.task == "binary" and not sums_rows(spec) and isinstance(score, NumericHistory):
         scores.follow(score, list(score.bins))
-    baseline = fit_outcomes(outcomes, spec, calendar, (first, stop), scores=scores)
+    loss = None if sums is None else sums.expectation.loss
+    baseline = fit_outcomes(outcomes, spec, calendar, (first, stop), scores=scores, loss=loss)
     verdicts = _verdicts(outcomes, baseline, alignment, stop, age, int(log.at[-1]))
-    known = (log.at >= reference[0]) & (log.at < reference[1]) & (labels.known_at <= reference[1] + age)
-    by_row: ClassEstimates | ErrorEstimates | None = None
-    if spec.task == "multiclass":
-        by_row = fit_class_estimates(labels, np.flatnonzero(known))
-    elif spec.task == "regression":
-        by_row = fit_error_estimates(log, labels, np.flatnonzero(known))
     expected: Mapping[int, OutcomeVerdicts] = {}
     if baseline is not None:
-        ends = [alignment.start(index + 1) for index in range(stop, alignment.index(int(log.at[-1])) + 1)]
+        ends = [alignment.start(index + 1) for index in range(stop, last + 1)]
         expected = expected_verdicts(baseline, scores, alignment, ends, alignment.start(stop) + age)
     return OutcomeReplay(
-        spec, alignment, age, labels, counted, plan, history, baseline, verdicts, scores, expected, by_row
+        spec, alignment, age, labels, counted, plan, history, baseline, verdicts, scores, expected, sums
     )
 
 
@@ -251,8 +256,10 @@ def _judged_history(
     age: int,
     history: OutcomeHistory,
     splits: Mapping[str, Segmentation],
-) -> OutcomeHistory:
-    """Each window with the outcomes that were known `age` after its end."""
+    learned: tuple[int, int],
+) -> Tally | None:
+    """Give each window the outcomes that were known `age` after its end; those of the reference as one tally."""
+    reference: list[Tally] = []
     origin = alignment.index(0) - int(bucket_numbers(np.zeros(1, dtype=np.int64), alignment.width, alignment.zone)[0])
     indexes = bucket_numbers(counted.at, alignment.width, alignment.zone) + origin
     needed = {name for split in splits.values() for name in split.columns}
@@ -273,7 +280,9 @@ def _judged_history(
             places = assign_splits(columns.take(rows), splits)
             given = GivenRows([labels.predictions[row] for row in rows.tolist()], labels.scores[rows], places)
             history.add(index, tally, tally_segments(plan, given, labelled, places_known))
-    return history
+            if learned[0] <= index < learned[1]:
+                reference.append(tally)
+    return add_tallies(reference)
 
 
 def _verdicts(

@@ -22,6 +22,7 @@ from driftwatch.service.inbox_drain import drain_inbox
 from driftwatch.service.outbox import Outbox
 from driftwatch.service.outcome_settling import OutcomeSettler
 from driftwatch.service.pulse import Pulse
+from driftwatch.service.row_settling import RowSettler
 from driftwatch.service.sealing import Checkpoints, Sealer
 from driftwatch.service.storm import watch_storms
 from driftwatch.service.system_watch import SystemWatch
@@ -78,7 +79,8 @@ class Worker:
         self._sealer = Sealer(store, owner=self._owner, checkpoints=checkpoints)
         self._stop = threading.Event()
         outcomes = OutcomeSettler(store, should_stop=self._stop.is_set)
-        self._settlers: tuple[Settler, ...] = (FrameSettler(store), CodecSettler(store), outcomes)
+        rows = RowSettler(store, should_stop=self._stop.is_set)
+        self._settlers: tuple[Settler, ...] = (FrameSettler(store), CodecSettler(store), outcomes, rows)
         self._tick_seconds = tick_seconds
         self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(8)}, timezone="UTC")
 

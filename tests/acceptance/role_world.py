@@ -85,8 +85,24 @@ def animals() -> pa.Table:
     })  # fmt: skip
 
 
+def prices() -> pa.Table:
+    """Errors grow with the load; after the turn it is always high. In one town they are twice as large."""
+    rng = np.random.default_rng(14)
+    n = DAYS * ROWS
+    day, at, known = times(rng, n)
+    load = np.where(day >= TURN, 0.6 + 0.4 * rng.random(n), rng.random(n))
+    town = rng.integers(0, 3, n)
+    said = rng.normal(10, 3, n)
+    y = said + (0.2 + load) * np.where(town == 1, 2.0, 1.0) * rng.normal(size=n)
+    return pa.table({
+        "ts": at, "id": [f"p{i}" for i in range(n)], "x": load,
+        "town": np.array(["ams", "lis", "oslo"])[town], "said": said, "y": y, "known": known,
+    })  # fmt: skip
+
+
 SELECTIVE = spec_of("binary", columns={"score": "score", "decision": "granted"})
 RANKING = spec_of("ranking", columns={"query_id": "q"})
+PRICES = spec_of("regression", columns={}, features={"numeric": ["x"], "categorical": ["town"]})
 SEVERAL = spec_of("multiclass", columns={"score": {name: f"p_{name}" for name in CLASSES}})
 
 
