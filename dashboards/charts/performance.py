@@ -12,8 +12,9 @@ from driftwatch.queries import format as fmt
 from driftwatch.queries.label_arrival import LabelArrival
 from driftwatch.queries.metric_wording import interval_words, metric_name, metric_value
 from driftwatch.queries.performance import Performance
+from driftwatch.queries.vintage import Vintage
 
-__all__ = ["draw_arrival", "draw_calibration", "draw_labels", "draw_performance"]
+__all__ = ["draw_arrival", "draw_calibration", "draw_labels", "draw_performance", "draw_vintages"]
 
 _MARGIN = 0.08
 _APART = 0.1
@@ -87,10 +88,7 @@ def draw_labels(periods: Sequence[Performance], *, domain: tuple[int, int], now:
 def draw_arrival(arrival: LabelArrival, *, key: str) -> None:
     """The share of predictions that is labelled, by age; each class beside all of them."""
     longest = arrival.everything.points[-1][0]
-    unit, name = next(
-        ((width, word) for width, word in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")) if longest >= 2 * width),
-        (MINUTE / 60, "s"),
-    )
+    unit, name = _unit(longest)
     data: list[Row] = []
     for curve in (*arrival.classes, arrival.everything):
         points = [(0, 0.0), *curve.points, (longest, curve.points[-1][1])]
@@ -136,6 +134,49 @@ def _class_names(arrival: LabelArrival, unit: float, longest: int) -> list[Row]:
         ):
             names.append({**place, "text": f"outcome {curve.name}"})
     return names
+
+
+def draw_vintages(vintages: Sequence[Vintage], *, names: Sequence[str], key: str) -> None:
+    """The share of positives by age, a line a period; the newest stands out."""
+    longest = max(each.points[-1].age for each in vintages)
+    unit, name = _unit(longest)
+    data: list[Row] = [
+        {
+            "a": point.age / unit,
+            "v": point.rate,
+            "series": said,
+            "colour": "current" if each is vintages[-1] else "reference",
+            "text": f"{fmt.share(point.rate)} after {fmt.age(point.age)}",
+            "said": f"{said}, n {fmt.count(each.n)}",
+        }
+        for each, said in zip(vintages, names, strict=True)
+        for point in each.points
+    ]
+    top = max((row["v"] for row in data), default=0.0) or 1.0
+    x = alt.X(
+        "a:Q",
+        scale=alt.Scale(nice=False, padding=0),
+        axis=alt.Axis(title=None, grid=False, tickCount=5, format="~r", labelExpr=f"datum.label + ' {name}'"),
+    )
+    y = value_y("v:Q", pattern="~%", domain=(0, top * (1 + _MARGIN)))
+    tips = [alt.Tooltip("said:N", title="of"), alt.Tooltip("text:N", title="positive")]
+    lines = alt.Chart(rows(data)).mark_line(strokeWidth=2, clip=True, point=alt.OverlayMarkDef(size=18, filled=True))
+    last = vintages[-1].points[-1]
+    show(
+        layered(lines.encode(x=x, y=y, detail="series:N", color=token_field("colour"), tooltip=tips)).properties(
+            height=220
+        ),
+        finding=f"Of {names[-1]}, {fmt.share(last.rate)} were positive after {fmt.age(last.age)}",
+        key=key,
+    )
+
+
+def _unit(longest: float) -> tuple[float, str]:
+    """The unit of an axis of ages, in microseconds, and its name."""
+    return next(
+        ((float(width), word) for width, word in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")) if longest >= 2 * width),
+        (MINUTE / 60, "s"),
+    )
 
 
 def draw_calibration(now: Sequence[CalibrationBand], reference: Sequence[CalibrationBand], *, key: str) -> None:

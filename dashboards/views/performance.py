@@ -3,7 +3,13 @@
 import streamlit as st
 
 from dashboards.address import MODEL, choose_one, choose_span, identity, model_key
-from dashboards.charts.performance import draw_arrival, draw_calibration, draw_labels, draw_performance
+from dashboards.charts.performance import (
+    draw_arrival,
+    draw_calibration,
+    draw_labels,
+    draw_performance,
+    draw_vintages,
+)
 from dashboards.component import (
     KEY_CURRENT,
     KEY_ESTIMATED,
@@ -21,6 +27,8 @@ from dashboards.component import (
 from dashboards.reading import answered, read
 from dashboards.segments import show_fairness, show_segments
 from dashboards.table import Field, right, table, words
+from driftwatch.errors import DataError
+from driftwatch.performance.score_band import ScoreBand
 from driftwatch.queries import format as fmt
 from driftwatch.queries.fleet import read_fleet
 from driftwatch.queries.format import MISSING
@@ -28,14 +36,19 @@ from driftwatch.queries.metric_wording import interval_words, metric_name, metri
 from driftwatch.queries.performance import Performance, PerformanceView, read_performance
 from driftwatch.queries.period import PERIODS, period_name
 from driftwatch.queries.segment_performance import ALL_SPLITS, read_fairness, read_segments, split_names
+from driftwatch.queries.vintage import read_vintages
 from driftwatch.queries.wording import as_of, unjudged
 
 _PERIOD_LABELS = {"day": "Days", "week": "Weeks", "month": "Months"}
 _SPAN = "30d"
-_NO_CONCEPT_DRIFT = (
-    "Estimated from the scores alone, by what the reference's labels say of such scores. It holds as long as scores "
-    "mean what they meant then; where realised and estimated part, they no longer do: concept drift."
-)
+_MOST_LABELS = 200_000  # that the page reads for vintages
+_NO_CONCEPT_DRIFT = {
+    "cbpe": "Estimated from the scores alone, by what the reference's labels say of such scores. It holds as long as "
+    "scores mean what they meant then; where realised and estimated part, they no longer do: concept drift.",
+    "dle": "Estimated from the features and the prediction, by the errors that such rows had in the reference. It "
+    "holds as long as they mean what they meant then; where realised and estimated part, they no longer do: concept "
+    "drift.",
+}
 
 
 def page() -> None:
@@ -67,6 +80,9 @@ def page() -> None:
                 metric = choose_one("Metric", options, key="metric", labels={key: metric_name(key) for key in options})
         _evidence(view)
         _show(view, metric)
+        if metric and view.standing.model.spec.task == "binary":
+            _bands(view)
+            _vintages(view, period)
 
 
 def _evidence(view: PerformanceView) -> None:
@@ -80,6 +96,7 @@ def _evidence(view: PerformanceView) -> None:
         [
             ("Window", fmt.window(view.span.start, view.span.end, now)),
             ("n", fmt.count(view.whole.n)),
+            ("decided", "" if view.whole.n_decided is None else fmt.count(view.whole.n_decided)),
             ("labelled", fmt.count(view.whole.n_labelled)),
             ("reference", against),
             as_of(view.standing),
@@ -103,8 +120,11 @@ def _show(view: PerformanceView, metric: str) -> None:
         draw_performance(view.periods, metric, domain=domain, now=now, key="performance-chart")
         draw_labels(view.periods, domain=domain, now=now, key="labels-chart")
         st.caption("Bars: predictions, in front those with an outcome. Hollow points: labels still come.")
+        if view.whole.n_decided is not None:
+            st.caption(_decided(view))
         if expected:
-            st.caption(_NO_CONCEPT_DRIFT)
+            methods = {part.estimated[metric].method for part in view.periods if metric in part.estimated}
+            st.caption(" ".join(_NO_CONCEPT_DRIFT[each] for each in sorted(methods)))
     left, right_side = st.columns(2, gap="small")
     with left:
         _arrival(view)
@@ -131,6 +151,18 @@ def _split(view: PerformanceView, metric: str) -> None:
     if model.spec.protected and model.spec.task == "binary":
         for each in read(read_fairness, model.name, model.environment, view.span) or ():
             show_fairness(each)
+
+
+def _decided(view: PerformanceView) -> str:
+    """Of which rows everything here is said."""
+    whole, column = view.whole, view.standing.model.spec.columns.decision
+    said = (
+        f"Everything here is of the {fmt.count(whole.n_decided)} of {fmt.count(whole.n)} predictions that were decided "
+        f"({column}); nothing is said of the others."
+    )
+    if whole.n_undecided:
+        said += f" {fmt.count(whole.n_undecided)} outcomes are of others, and count nowhere."
+    return plain(said)
 
 
 def _nothing(view: PerformanceView) -> tuple[str, str]:
@@ -173,7 +205,8 @@ def _sentence(view: PerformanceView, metric: str) -> str:
     estimate = newest.estimated.get(metric)
     if estimate is None:
         return f"{said} in the newest {view.period} with its labels, {when}."
-    against = f"the scores let expect {metric_value(estimate.value, metric)}"
+    source = "the features" if estimate.method == "dle" else "the scores"
+    against = f"{source} let expect {metric_value(estimate.value, metric)}"
     verdict = "apart by more than chance" if newest.disagrees(metric) else "no further apart than chance"
     return f"{said} in the newest {view.period} with its labels, {when}; {against}: {verdict}."
 
@@ -189,7 +222,9 @@ def _cards(view: PerformanceView, metric: str) -> None:
             band = f"{metric_value(estimated.low, metric)} – {metric_value(estimated.high, metric)}"
         card("Estimated", metric_value(None if estimated is None else estimated.value, metric), band)
         share = view.whole.labelled_share
-        card("Labels in", fmt.share(share), f"{fmt.compact(view.whole.n_labelled)} of {fmt.compact(view.whole.n)}")
+        of = view.whole.n if view.whole.n_decided is None else view.whole.n_decided
+        decided = "" if view.whole.n_decided is None else " decided"
+        card("Labels in", fmt.share(share), f"{fmt.compact(view.whole.n_labelled)} of {fmt.compact(of)}{decided}")
         arrival = view.arrival
         card(
             "Median label delay",
@@ -251,6 +286,64 @@ def _table(view: PerformanceView, metric: str) -> None:
             "mature": (["yes" if part.mature else "labels still come" for part in parts], words("Mature")),
         }
         table(fields, key="period-table", about=f"{metric_name(metric)} by {view.period}", row_height=36)
+
+
+def _bands(view: PerformanceView) -> None:
+    about = "tenths of the labelled reference, the highest scores first"
+    with panel("Score bands", about, key="bands"):
+        bands = [band for band in reversed(view.bands) if band.n]
+        if not bands:
+            state("○", "No score bands", "They are drawn for binary models with scores and labels.")
+            return
+        limit = 0.05 / len(bands)
+        fields: dict[str, Field] = {
+            "band": ([_band_name(band) for band in bands], words("Scores")),
+            "n": ([fmt.count(band.n) for band in bands], right("n")),
+            "said": ([fmt.share(band.mean_score) for band in bands], right("Said")),
+            "came": ([fmt.share(band.rate) for band in bands], right("Came")),
+            "around": ([_around(band) for band in bands], right("95 %")),
+            "p": ([_p_value(band, limit) for band in bands], right("p-value")),
+            "gain": ([fmt.share(band.share_of_positives) for band in bands], right("Of positives, from here up")),
+        }
+        table(fields, key="band-table", about="Score bands: what was said and what came", row_height=36)
+        st.caption(
+            f"p-value: exact binomial test of each band against its mean score. ◇: below 0.05 by {len(bands)} bands."
+        )
+
+
+def _band_name(band: ScoreBand) -> str:
+    low = "" if band.low is None else f"{band.low:.3g}"
+    high = "" if band.high is None else f"{band.high:.3g}"
+    return f"{low} – {high}" if low and high else f"up to {high}" if high else f"above {low}"
+
+
+def _around(band: ScoreBand) -> str:
+    return "" if band.interval is None else f"{fmt.share(band.interval.low)} – {fmt.share(band.interval.high)}"
+
+
+def _p_value(band: ScoreBand, limit: float) -> str:
+    if band.p_value is None:
+        return MISSING
+    return ("<0.001" if band.p_value < 0.001 else f"{band.p_value:.3f}") + (" ◇" if band.p_value < limit else "")
+
+
+def _vintages(view: PerformanceView, period: str) -> None:
+    with panel("Positives by age", f"of the predictions of each {period}", key="vintages"):
+        known = view.standing.model
+        try:
+            found = read(read_vintages, known.name, known.environment, view.span, period, _MOST_LABELS)
+        except DataError as error:
+            command = f"driftwatch performance {known.name} --vintage {period}"
+            state("○", "Not drawn here", f"{str(error).capitalize()}. {command} tells more.")
+            return
+        curves = [each for each in found if each.points]
+        if not curves:
+            state("○", "No age is reached yet", f"A {period} is drawn from the first age that all of it has reached.")
+            return
+        draw_vintages(
+            curves, names=[period_name(each.span, period, known.spec) for each in curves], key="vintages-chart"
+        )
+        st.caption("Each line ends at the age that the whole period has reached; compare lines at one age.")
 
 
 def _realised(part: Performance, metric: str) -> str:

@@ -31,6 +31,13 @@ def register(app: typer.Typer) -> None:
         fairness: Annotated[
             bool, typer.Option("--fairness", help="Show the gaps between the groups of each protected column.")
         ] = False,
+        bands: Annotated[
+            bool, typer.Option("--bands", help="Also the table of score bands: what was said, and what came.")
+        ] = False,
+        vintage: Annotated[
+            str | None,
+            typer.Option(help="Also the share of positives by age, of the predictions of each day, week or month."),
+        ] = None,
         environment: Annotated[str, typer.Option(help="The model's environment.")] = "production",
         store: Annotated[str | None, typer.Option(help="The store to use; else DRIFTWATCH_STORE.")] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
@@ -41,15 +48,24 @@ def register(app: typer.Typer) -> None:
         from driftwatch.service.performance_report import report_performance
 
         with opened(store) as known:
-            found = report_performance(known, environment, model, start=start, end=end, period=period, metric=metric,
-                                       by=by, fairness=fairness)  # fmt: skip
+            found = report_performance(
+                known, environment, model, start=start, end=end, period=period, metric=metric, by=by,
+                fairness=fairness, bands=bands, vintage=vintage,
+            )  # fmt: skip
         lines = [*_lines(found, metric), *segment_lines(found, metric), *fairness_lines(found)]
         print(json.dumps(found, indent=2) if as_json else "\n".join(lines))
 
 
 def _lines(found: dict[str, Any], metric: str | None) -> list[str]:
     labelled = f"{found['labelled']:,} of {found['predictions']:,} predictions have an outcome"
+    if found["decided"] is not None:
+        labelled = (
+            f"{found['labelled']:,} of the {found['decided']:,} that were decided have an outcome "
+            f"({found['predictions']:,} predictions)"
+        )
     lines = [f"{found['model']}, {found['start']} to {found['end']}: {labelled}"]
+    if found["undecided_outcomes"]:
+        lines.append(f"{found['undecided_outcomes']:,} outcomes are of predictions that were not decided: not counted")
     if found["judged_age_seconds"] is None:
         lines.append("no outcome is counted yet: that begins when the reference is over and outcomes have come")
     elif metric is None:
@@ -63,6 +79,42 @@ def _lines(found: dict[str, Any], metric: str | None) -> list[str]:
         )
     if not wanted:
         lines.append("nothing to show in this window")
+    return [*lines, *_bands(found), *_vintages(found)]
+
+
+def _bands(found: dict[str, Any]) -> list[str]:
+    """The table of score bands, the highest first."""
+    if "bands" not in found:
+        return []
+    bands = [band for band in found["bands"] if band["n"]]
+    if not bands:
+        return ["", "score bands: none; they are of binary models with scores and outcomes"]
+    lines = ["", "scores             n        said    came    (95 %)            p-value   of positives, from here up"]
+    for band in reversed(bands):
+        low, high = ("" if band[end] is None else f"{band[end]:.4g}" for end in ("low", "high"))
+        p_value = "" if band["p_value"] is None else f"{band['p_value']:.2g}"
+        around = f"{band['rate_low']:.4f} - {band['rate_high']:.4f}"
+        lines.append(
+            f"{f'{low} to {high}':<17}  {band['n']:<7,}  {band['mean_score']:.4f}  {band['rate']:.4f}  {around}  "
+            f"{p_value:<8}  {band['share_of_positives']:.0%} in {band['share_of_rows']:.0%} of rows"
+        )
+    lines.append(f"p-values are of one band each: hold them against {0.05 / len(bands):.2g}")
+    return lines
+
+
+def _vintages(found: dict[str, Any]) -> list[str]:
+    """Of each vintage, the share of positives at a few of its ages."""
+    if "vintages" not in found:
+        return []
+    if not found["vintages"]:
+        return ["", "vintages: none; they are of binary models with predictions in this window"]
+    lines = ["", "positives by age"]
+    for each in found["vintages"]:
+        points = each["by_age"]
+        some = points[:: max(1, -(-len(points) // 6))]
+        some = [*some[:-1], points[-1]] if points else []
+        told = "  ".join(f"{point['age_seconds'] / 86_400:.3g} d {point['rate']:.2%}" for point in some)
+        lines.append(f"{each['start'][:10]}  n {each['n']:<9,} {told or 'no age is reached by all of them yet'}")
     return lines
 
 

@@ -23,6 +23,7 @@ from driftwatch.profiles.codec import NumericCodec
 __all__ = [
     "CellValues",
     "LabelledCells",
+    "bin_middles",
     "bin_values",
     "calibrate",
     "cells_of",
@@ -184,9 +185,11 @@ def calibrate(windows: Sequence[LabelledCells]) -> CalibrationMap | None:
 
 def bin_values(codec: NumericCodec | None) -> NDArray[np.float64]:
     """float64[B], the middle of each bin of a codec; the outermost bins stand at their edge."""
-    if codec is None or not len(codec.edges):
-        return np.zeros(0)
-    edges = codec.edges
+    return np.zeros(0) if codec is None or not len(codec.edges) else bin_middles(codec.edges)
+
+
+def bin_middles(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[B], the middle of each bin between float64[B - 1] boundaries; the outermost bins stand at their edge."""
     return np.concatenate(([edges[0]], (edges[:-1] + edges[1:]) / 2, [edges[-1]]))
 
 

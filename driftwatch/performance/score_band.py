@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from driftwatch.performance.interval import binomial_test, wilson
 from driftwatch.performance.result import Interval
 
-__all__ = ["ScoreBand", "quantile_edges", "score_bands"]
+__all__ = ["ScoreBand", "band_table", "quantile_edges", "score_bands"]
 
 Values = NDArray[np.float64]
 
@@ -69,7 +69,21 @@ def score_bands(scores: Values, outcomes: NDArray[np.bool_], edges: Values) -> t
     band = np.searchsorted(edges, scores, side="left")
     rows = np.bincount(band, minlength=len(edges) + 1)
     positives = np.bincount(band[outcomes], minlength=len(edges) + 1)
-    totals = np.bincount(band, weights=scores, minlength=len(edges) + 1)
+    totals = np.bincount(band, weights=scores, minlength=len(edges) + 1).astype(np.float64)
+    return band_table(rows, positives, totals, edges)
+
+
+def band_table(
+    rows: NDArray[np.int64], positives: NDArray[np.int64], totals: Values, edges: Values
+) -> tuple[ScoreBand, ...]:
+    """The table of rows that are counted by band, lowest scores first.
+
+    Args:
+        rows: int64[b].
+        positives: int64[b].
+        totals: float64[b], sums of scores.
+        edges: float64[b - 1], ascending; bands are closed on the right.
+    """
     above, found = np.cumsum(rows[::-1])[::-1], np.cumsum(positives[::-1])[::-1]
     return tuple(
         _band(edges, place, int(rows[place]), int(positives[place]), float(totals[place]), shares)

@@ -18,6 +18,7 @@ from driftwatch.performance.binary import BinaryTally
 from driftwatch.performance.calibration import CalibrationBand
 from driftwatch.performance.confusion import Confusion
 from driftwatch.performance.result import PerformanceResult
+from driftwatch.performance.score_band import ScoreBand
 from driftwatch.performance.tally import Tally, decode_tally, performance_of
 from driftwatch.profiles.bucket import BucketProfile
 from driftwatch.profiles.codec import NumericCodec
@@ -26,6 +27,7 @@ from driftwatch.queries.catalogue import KnownModel, find_model
 from driftwatch.queries.label_arrival import LabelArrival, read_arrival
 from driftwatch.queries.period import PERIODS, periods_of
 from driftwatch.queries.row_plan import RowPlan, read_row_plan
+from driftwatch.queries.score_band import read_bands
 from driftwatch.queries.span import Span, span_of
 from driftwatch.queries.standing import Standing, read_standing
 from driftwatch.queries.tally_sum import sum_tallies
@@ -103,6 +105,7 @@ class PerformanceView:
         judged_age: how long after the end of a window its outcomes are judged, microseconds; None before it is learned.
         arrival: how labels come in, or None without any.
         any_outcome: the model was told an outcome at some time.
+        bands: of the score, what was said and what came, in the whole window; empty for other models.
     """
 
     standing: Standing
@@ -114,6 +117,7 @@ class PerformanceView:
     judged_age: int | None
     arrival: LabelArrival | None
     any_outcome: bool
+    bands: tuple[ScoreBand, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -164,6 +168,7 @@ def read_performance(
             judged_age=None if reader.progress is None else reader.progress.judged_age,
             arrival=reader.arrival(whole),
             any_outcome=outcome.newest_outcomes(conn, model.id, within=0) is not None,
+            bands=reader.bands(),
         )
 
 
@@ -204,6 +209,13 @@ class _Reader:
     def whole(self, span: Span) -> Performance:
         """All periods so far."""
         return self._performance(span, _added(self._all, self._codec), bootstrap=True)
+
+    def bands(self) -> tuple[ScoreBand, ...]:
+        """Of all periods so far, in tenths of the labelled reference."""
+        if self.progress is None:
+            return ()
+        span = Span(self.progress.reference_start, self.progress.reference_end)
+        return read_bands(_added(self._all, self._codec).tally, self._tally(span, JUDGED), self._codec)
 
     def reference(self) -> Performance | None:
         """The reference, with the outcomes that were known at the age at which windows are judged."""

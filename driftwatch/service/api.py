@@ -184,9 +184,13 @@ def _add_reads(app: FastAPI, api: Api) -> None:
         metric: str | None = None,
         by: str | None = None,
         fairness: bool = False,
+        bands: bool = False,
+        vintage: str | None = None,
     ) -> Response:
-        view = partial(report_performance, api.store, environment, model, start=start, end=end, period=period,
-                       metric=metric, by=by, fairness=fairness)  # fmt: skip
+        view = partial(
+            report_performance, api.store, environment, model, start=start, end=end, period=period, metric=metric,
+            by=by, fairness=fairness, bands=bands, vintage=vintage,
+        )  # fmt: skip
         return _json(await api.read(request, view))
 
     @app.get("/v1/models/{model:path}", summary="One model", **shared)

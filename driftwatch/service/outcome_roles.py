@@ -5,18 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
-from driftwatch.monitors.outcome_role import class_columns, decision_column, query_column
+from driftwatch.monitors.outcome_role import class_columns, decision_column, query_column, role_columns, roles_key
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.performance.query import QUERY_REACH, group_queries
 from driftwatch.performance.tally import LabelledRows, as_class
 from driftwatch.profiles.bucket import CategoricalColumn, Column
 from driftwatch.service.arrow_column import is_true
 from driftwatch.service.output import number_text
-from driftwatch.service.row_columns import KeyedRows
+from driftwatch.service.row_columns import KeyedRows, read_columns
 from driftwatch.storage.outcome import LabelledRow
 
-__all__ = ["RoleRows", "labelled_rows", "roles_of", "span_of"]
+__all__ = ["RoleRows", "labelled_rows", "read_role_rows", "roles_of", "span_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,14 +47,17 @@ class RoleRows:
         counted: NDArray[np.bool_] = self.inside & self.decided
         return counted
 
-    def labelled(self, rows: Sequence[LabelledRow]) -> tuple[Sequence[LabelledRow], LabelledRows]:
-        """Those of `rows` that are tallied in this bucket, as they are and with their columns."""
-        counted = self.counted
-        pairs = [(row, place) for row in rows if (place := self._find(row)) is not None and counted[place]]
-        places = np.array([place for _, place in pairs], dtype=np.int64)
-        kept = [row for row, _ in pairs]
+    def labelled(self, rows: Sequence[LabelledRow]) -> LabelledRows:
+        """Those of `rows` that are tallied in this bucket, with their columns."""
+        kept = self.kept(rows)
+        places = np.array([self._find(row) for row in kept], dtype=np.int64)
         queries = None if self.queries is None else self.queries[places]
-        return kept, labelled_rows(kept, queries, {name: of[places] for name, of in self.class_scores.items()})
+        return labelled_rows(kept, queries, {name: of[places] for name, of in self.class_scores.items()})
+
+    def kept(self, rows: Sequence[LabelledRow]) -> list[LabelledRow]:
+        """Those of `rows` that are tallied in this bucket."""
+        counted = self.counted
+        return [row for row in rows if (place := self._find(row)) is not None and counted[place]]
 
     def undecided(self, rows: Sequence[LabelledRow]) -> int:
         """How many of `rows` lie in this bucket and were not decided."""
@@ -77,6 +81,14 @@ def labelled_rows(
         queries,
         class_scores or {},
     )
+
+
+def read_role_rows(conn: Connection, spec: ModelSpec, version_id: int, start: int, end: int) -> RoleRows | None:
+    """The predictions of the bucket [start, end), or None for a model whose outcomes are tallied by no column."""
+    if not roles_key(spec):
+        return None
+    span = span_of(spec, (start, end))
+    return roles_of(read_columns(conn, version_id, *span, role_columns(spec)), spec, span, (start, end))
 
 
 def span_of(spec: ModelSpec, bucket: tuple[int, int]) -> tuple[int, int]:

@@ -262,7 +262,8 @@ class _Bucket:
         return cls(span, int(counted.sum()), roles, split)
 
     def tally(self, plan: _Plan, told: Sequence[LabelledRow]) -> _Tallied:
-        rows, labelled = (told, labelled_rows(told)) if self.roles is None else self.roles.labelled(told)
+        rows = told if self.roles is None else self.roles.kept(told)
+        labelled = labelled_rows(rows) if self.roles is None else self.roles.labelled(rows)
         tally = tally_rows(plan.tally, labelled, unlabelled=max(0, self.n - len(labelled)))
         segments = None if self.split is None else self.split.tally(plan.tally, rows, labelled)
         return _Tallied(tally.n, encode_tally(tally), segments)

@@ -4,18 +4,22 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection
 
 from driftwatch.domain.instant import DAY, to_iso
 from driftwatch.errors import DataError
 from driftwatch.monitors.reading import read_instant
+from driftwatch.monitors.spec import ModelSpec
 from driftwatch.performance.metric import MetricRows, measure_rows, metrics
 from driftwatch.performance.result import PerformanceResult
 from driftwatch.performance.tally import as_class, as_flag
 from driftwatch.queries.label_arrival import ArrivalCurve
 from driftwatch.queries.performance import Performance, PerformanceView, read_performance
 from driftwatch.queries.span import Span
+from driftwatch.queries.vintage import read_vintages
 from driftwatch.service.judging import spec_of
 from driftwatch.service.model_view import find_model
+from driftwatch.service.outcome_roles import read_role_rows
 from driftwatch.service.segment_report import report_fairness, report_segments
 from driftwatch.storage import outcome, profile, registration
 from driftwatch.storage.outcome import LabelledRow
@@ -38,6 +42,8 @@ def report_performance(
     metric: str | None = None,
     by: str | None = None,
     fairness: bool = False,
+    bands: bool = False,
+    vintage: str | None = None,
 ) -> dict[str, Any]:
     """Realised and estimated performance by period.
 
@@ -52,6 +58,8 @@ def report_performance(
             are read back.
         by: a declared split, or "all": the segments of the whole window too.
         fairness: the gaps between the groups of each protected column too.
+        bands: whether the table of score bands is there too.
+        vintage: day, week or month: the share of positives by age, of the predictions of each; None: not there.
 
     Raises:
         NotFoundError: no such model.
@@ -79,11 +87,15 @@ def report_performance(
     rows = [row for part in view.periods for row in _rows(part, view.standing.now, metric)]
     if metric is not None and not any(row["metric"] == metric and not row["estimated"] for row in rows):
         rows += _measured(store, view, model.id, metric)
-    extra: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     if by is not None:
-        extra |= report_segments(store, environment, name, view.span, by=by, period=period, metric=metric)
+        more |= report_segments(store, environment, name, view.span, by=by, period=period, metric=metric)
     if fairness:
-        extra |= report_fairness(store, environment, name, view.span)
+        more |= report_fairness(store, environment, name, view.span)
+    if bands:
+        more["bands"] = [band.to_dict() for band in view.bands]
+    if vintage is not None:
+        more["vintages"] = _vintages(store, view, vintage)
     return {
         "schema": 1,
         "model": name,
@@ -93,7 +105,9 @@ def report_performance(
         "end": to_iso(view.span.end),
         "as_of": to_iso(view.standing.now),
         "predictions": view.whole.n,
+        "decided": view.whole.n_decided,
         "labelled": view.whole.n_labelled,
+        "undecided_outcomes": view.whole.n_undecided,
         "labelled_share": view.whole.labelled_share,
         "judged_age_seconds": None if view.judged_age is None else view.judged_age / 1e6,
         "performance": rows,
@@ -108,7 +122,7 @@ def report_performance(
         "label_arrival": [] if view.arrival is None else [
             _arrival(curve) for curve in (view.arrival.everything, *view.arrival.classes)
         ],
-        **extra,
+        **more,
     }  # fmt: skip
 
 
@@ -159,6 +173,31 @@ def _arrival(curve: ArrivalCurve) -> dict[str, Any]:
     }
 
 
+def _vintages(store: Store, view: PerformanceView, period: str) -> list[dict[str, Any]]:
+    known, spec = view.standing.model, view.standing.model.spec
+
+    def only_decided(
+        conn: Connection, version_id: int, span: Span, rows: Sequence[LabelledRow]
+    ) -> Sequence[LabelledRow]:
+        roles = read_role_rows(conn, spec, version_id, span.start, span.end)
+        return rows if roles is None else roles.kept(rows)
+
+    found = read_vintages(store, known.name, known.environment, view.span, period, only_decided=only_decided)
+    return [
+        {
+            "start": to_iso(each.span.start),
+            "end": to_iso(each.span.end),
+            "n": each.n,
+            "by_age": [
+                {"age_seconds": point.age / 1e6, "positives": point.positives, "rate": point.rate,
+                 "rate_low": point.interval.low, "rate_high": point.interval.high}
+                for point in each.points
+            ],
+        }
+        for each in found
+    ]  # fmt: skip
+
+
 def _measured(store: Store, view: PerformanceView, model_id: int, metric: str) -> list[dict[str, Any]]:
     task = view.standing.model.spec.task
     if task not in metrics[metric].tasks:
@@ -170,7 +209,7 @@ def _measured(store: Store, view: PerformanceView, model_id: int, metric: str) -
         rows: list[LabelledRow] = []
         with store.read() as conn:
             for version in registration.list_versions(conn, model_id):
-                rows += outcome.current_outcomes(conn, model_id, version.id, part.span.start, part.span.end)
+                rows += _counted(conn, view.standing.model.spec, model_id, version.id, part.span)
                 if len(rows) > _MOST_ROWS:
                     raise DataError(
                         f"more than {_MOST_ROWS:,} labelled rows in one {view.period}; ask for shorter ones"
@@ -187,6 +226,18 @@ def _measured(store: Store, view: PerformanceView, model_id: int, metric: str) -
         said = {"estimated": False, "mature": part.mature, "as_of": to_iso(view.standing.now)}
         found.append({**shared, **result.to_dict(), **said})
     return found
+
+
+def _counted(conn: Connection, spec: ModelSpec, model_id: int, version_id: int, span: Span) -> Iterator[LabelledRow]:
+    """The labelled rows of a period; of a model with a decision only those that were decided, read day by day."""
+    if spec.columns.decision is None:
+        yield from outcome.current_outcomes(conn, model_id, version_id, span.start, span.end)
+        return
+    for start in range(span.start, span.end, DAY):
+        end = min(start + DAY, span.end)
+        roles = read_role_rows(conn, spec, version_id, start, end)
+        rows = outcome.current_outcomes(conn, model_id, version_id, start, end)
+        yield from rows if roles is None else roles.kept(rows)
 
 
 def _metric_rows(rows: Sequence[LabelledRow], task: str, threshold: float | None) -> MetricRows:
