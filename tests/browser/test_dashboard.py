@@ -164,7 +164,8 @@ def test_a_page_is_whole_at_every_width(browser: "Browser", address: str, incide
 def test_performance_is_whole_in_light_and_dark_at_every_width(browser: "Browser", labelled: str) -> None:
     page, seen = visit(browser, f"{labelled}/performance?model=loans&window=30d&metric=calibration_bias", scheme="dark")
     page.get_by_text("Median label delay").wait_for()
-    page.locator('[data-testid="stVegaLiteChart"]').nth(3).wait_for()
+    page.get_by_text("Score bands").first.wait_for()
+    page.locator('[data-testid="stVegaLiteChart"]').nth(4).wait_for()  # the last one: positives by age
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 1000})
         page.emulate_media(color_scheme="light")
