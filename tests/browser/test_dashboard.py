@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import httpx
 import pytest
-from acceptance.labelled_world import DAYS, fill, loans, spec_of
+from acceptance.labelled_world import DAYS, fill
+from acceptance.segmented_world import segmented_loans, segmented_spec
 from parts import CHROMIUM, require
 from seeding import shared_url
 
@@ -61,7 +62,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     require("chromium")
     url = f"sqlite:///{tmp_path_factory.mktemp('labelled')}/store.db"
     with Store.open(url) as store:
-        fill(store, spec_of(), loans(last_labelled=DAYS - 3))
+        fill(store, segmented_spec(), segmented_loans(last_labelled=DAYS - 3))
     yield from serving(url)
 
 
@@ -166,6 +167,7 @@ def test_performance_is_whole_in_light_and_dark_at_every_width(browser: "Browser
     page.get_by_text("Median label delay").wait_for()
     page.get_by_text("Score bands").first.wait_for()
     page.locator('[data-testid="stVegaLiteChart"]').nth(4).wait_for()  # the last one: positives by age
+    page.get_by_text("Fairness by sex").wait_for()
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 1000})
         page.emulate_media(color_scheme="light")
