@@ -20,13 +20,18 @@ from statistics import median
 
 import numpy as np
 
-from driftwatch.domain.instant import HOUR, from_iso, to_iso
+from driftwatch.domain.instant import HOUR, SECOND, from_iso, to_iso
+from driftwatch.drift.rule import Calendar
 from driftwatch.monitors.baseline import DriftBaseline
-from driftwatch.monitors.history import History
+from driftwatch.monitors.history import History, NumericHistory
+from driftwatch.monitors.outcome import OutcomeHistory, fit_outcomes
 from driftwatch.monitors.spec import ModelSpec
+from driftwatch.monitors.verdict import Window
+from driftwatch.performance.tally import LabelledRows, TallyPlan, tally_rows
 from driftwatch.profiles.bucket import BucketProfile, CategoricalColumn, NumericColumn
 from driftwatch.profiles.codec import NumericCodec, build_codec
 from driftwatch.profiles.history import profile_rows
+from driftwatch.profiles.numeric import profile_numeric
 from driftwatch.profiles.plan import ProfilePlan
 from driftwatch.profiles.rows import Rows
 from driftwatch.service.binning import register_codecs
@@ -110,6 +115,40 @@ def in_memory(traffic: Traffic, past: int, windows: int) -> tuple[float, float]:
         fitted[0].judge(history, [START + hour * HOUR], trails=trails)
 
     return fit, median(cpu(partial(evaluate, hour)) for hour in range(past, past + windows))
+
+
+def labelled(past: int, windows: int) -> float:
+    """CPU seconds, the median of judging the outcomes of one hour and what its scores let expect."""
+    rng, hour = np.random.default_rng(1), Calendar(HOUR // SECOND, 0)
+    codec = build_codec(rng.beta(2, 3, 5000), bins=1024)
+    plan, rows = TallyPlan("binary", codec.edges, threshold=0.5), 1000
+    week = []
+    for _ in range(WEEK):
+        score = rng.beta(2, 3, rows)
+        labels = LabelledRows((rng.random(rows) < score).tolist(), [None] * rows, score)
+        week.append((tally_rows(plan, labels), profile_numeric(score, codec)))
+    history, scores, column = OutcomeHistory(codec), OutcomeHistory(codec), NumericHistory(codec=codec)
+
+    def add(index: int) -> None:
+        tally, profile_ = week[index % WEEK]
+        history.add(index, tally)
+        column.add(index, profile_)
+        scores.follow(column, [index])
+
+    for index in range(past):
+        add(index)
+    baseline = fit_outcomes(history, ModelSpec("bench"), hour, (0, REFERENCE), scores=scores)
+    if baseline is None:
+        raise RuntimeError("the reference is labelled, but nothing was fitted")
+    trail = baseline.trail(history, past)
+
+    def evaluate(index: int) -> None:
+        add(index)
+        window = {index: Window(index * HOUR, (index + 1) * HOUR, (index + 1) * HOUR)}
+        baseline.judge(history, window, trail=trail)
+        baseline.judge_scores(scores, window)
+
+    return median(cpu(partial(evaluate, index)) for index in range(past, past + windows))
 
 
 @dataclass(frozen=True)
@@ -209,6 +248,7 @@ def main() -> None:
         fit, evaluation = in_memory(traffic, past, 24)
         row(f"fit of {arguments.features} features, history of {name}", f"{fit:.2f} s")
         row(f"one evaluation from decoded profiles, history of {name}", f"{1000 * evaluation:.1f} ms")
+        row(f"outcomes of one window, history of {name}", f"{1000 * labelled(past, 24):.1f} ms")
     first, rounds = from_store(traffic, 1, 24)
     row("one evaluation from the store (SQLite)", f"{1000 * median(rounds):.1f} ms")
     before = resident()
