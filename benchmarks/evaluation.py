@@ -24,7 +24,8 @@ from driftwatch.domain.instant import HOUR, SECOND, from_iso, to_iso
 from driftwatch.drift.rule import Calendar
 from driftwatch.monitors.baseline import DriftBaseline
 from driftwatch.monitors.history import History, NumericHistory
-from driftwatch.monitors.outcome import OutcomeHistory, fit_outcomes
+from driftwatch.monitors.outcome import fit_outcomes
+from driftwatch.monitors.outcome_history import OutcomeHistory
 from driftwatch.monitors.spec import ModelSpec
 from driftwatch.monitors.verdict import Window
 from driftwatch.performance.tally import LabelledRows, TallyPlan, tally_rows

@@ -16,7 +16,7 @@ from driftwatch.storage.engine import Database
 
 __all__ = ["HEAD", "check", "revision", "upgrade"]
 
-HEAD = "0008"
+HEAD = "0006"
 """The revision that this release needs (a test holds it against the folder's newest)."""
 
 _in_process = threading.Lock()

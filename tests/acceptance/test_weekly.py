@@ -25,7 +25,7 @@ from driftwatch.service.apply import apply_documents
 from driftwatch.service.outbox import Outbox
 from driftwatch.service.tick import Ticker
 from driftwatch.service.weekly import send_summaries
-from driftwatch.storage import incident, notification, registration
+from driftwatch.storage import registration
 from driftwatch.storage.notification import NotificationRow
 from driftwatch.storage.schema import notifications, routes
 from driftwatch.storage.store import Store
@@ -172,19 +172,6 @@ def test_a_process_that_is_killed_over_and_over_sends_it_once(tmp_path: Path) ->
             n = conn.execute(select(func.count()).select_from(notifications)).scalar_one()
         assert n == 1
         assert len(sent(store)) == 1
-
-
-def test_the_newest_number_of_a_thread_is_kept_by_receiver(store: Store) -> None:
-    world = World(store)
-    ops, lead = (world.add_receiver(name, type="slack", webhook_url="env:OPS_WEBHOOK") for name in ("ops", "lead"))
-    with store.begin() as conn:
-        for receiver_id, number in ((ops, 3), (ops, 10), (lead, 4)):
-            notification.enqueue(
-                conn, receiver_id=receiver_id, group_key="t", seq=number, reason="summary", payload={}, at=1
-            )
-        assert notification.list_numbers(conn, "t") == {ops: 10, lead: 4}
-        assert notification.list_numbers(conn, "u") == {}
-        assert incident.list_incidents(conn) == []
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,8 @@ def test_messages_of_a_group_reach_a_receiver_in_their_order(store: Store) -> No
         assert second.seq == 2
         assert notification.external_id(conn, team, "dw:flights:1") == "ts-1"
         assert notification.external_id(conn, team, "dw:unknown:1") is None
+        assert notification.list_numbers(conn, "dw:flights:1") == {team: 2}
+        assert notification.list_numbers(conn, "dw:unknown:1") == {}
 
 
 def test_a_sender_that_lost_its_claim_can_not_end_the_message(store: Store) -> None:
