@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# A process a core; a file's tests stay together, since they share servers and stores.
+PARALLEL ?= -n auto --dist loadfile
 
 .PHONY: demo test check fast clean
 .DEFAULT_GOAL := demo
@@ -10,7 +12,7 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/driftwatch demo $(ARGS)
 
 test: $(VENV)/.installed-test check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -19,7 +21,7 @@ check: $(VENV)/.installed-test
 	$(BIN)/lint-imports
 
 fast: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 # The tests' parts hold the demo's, so whoever ran the tests need not install again. Stamps are newer than
 # pyproject.toml after the first run, so a second run needs no network.

@@ -142,10 +142,7 @@ class ModelSpec:
     @property
     def unused(self) -> tuple[str, ...]:
         """Declared keys that are kept, and that the service of this release does not act on."""
-        declared = {
-            "columns.query_id": None if self.task == "ranking" else self.columns.query_id,
-        }
-        return tuple(key for key, value in declared.items() if value)
+        return ("columns.query_id",) if self.columns.query_id and self.task != "ranking" else ()
 
     def to_dict(self) -> dict[str, Any]:
         """The declaration as a JSON-safe map that :func:`parse_model_spec` reads back to an equal value."""

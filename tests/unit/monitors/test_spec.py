@@ -285,5 +285,6 @@ def test_a_holiday_is_the_local_day() -> None:
 def test_keys_that_nothing_acts_on_yet_are_named() -> None:
     plain = parse_model_spec(document())
     assert plain.unused == ()
-    spec = parse_model_spec(document(columns={"timestamp": "t", "decision": "d"}, reference={"file": "train.parquet"}))
-    assert spec.unused == ("columns.decision",)
+    columns = {"timestamp": "t", "decision": "d", "query_id": "q"}
+    assert parse_model_spec(document(columns=columns)).unused == ("columns.query_id",)  # of no ranking
+    assert parse_model_spec(document(columns=columns, task="ranking")).unused == ()

@@ -110,11 +110,11 @@ REASONS = ("first", "new_alerts", "escalated", "flapping", "repeat", "acknowledg
 @pytest.fixture(autouse=True)
 def _plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry as it is where another package has installed its notifier."""
+    registry: _registry.Registry[Callable[[Mapping[str, Any]], Notifier]] = _registry.Registry("notifier")
+    for name in receiver.NOTIFIERS:  # which looks for the real plugins, once in a process: before ours is there
+        registry.add(name, receiver.NOTIFIERS[name])
     point = PigeonPoint("carrier_pigeon", "elsewhere:pigeon", "driftwatch.notifier")
     monkeypatch.setattr(_registry, "entry_points", lambda group: EntryPoints([point] if group == point.group else []))
-    registry: _registry.Registry[Callable[[Mapping[str, Any]], Notifier]] = _registry.Registry("notifier")
-    for name in receiver.NOTIFIERS:
-        registry.add(name, receiver.NOTIFIERS[name])
     monkeypatch.setattr(receiver, "NOTIFIERS", registry)
 
 
