@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from driftwatch.domain.instant import DAY, HOUR, MINUTE, from_datetime, to_iso
-from driftwatch.domain.system import SYSTEM
+from driftwatch.domain.system import check_name
 from driftwatch.errors import SpecError
 from driftwatch.monitors import reading
 from driftwatch.monitors.declared import (
@@ -199,8 +199,7 @@ def parse_model_spec(document: Mapping[str, Any]) -> ModelSpec:
     if model is None:
         raise SpecError("the model's name is missing; write, for example, model: hotel-cancel", path="model")
     environment = reading.read_name(document.get("environment"), "environment") or "production"
-    if (environment, model) == SYSTEM:
-        raise SpecError(f"{model!r} in {environment!r} is driftwatch itself; take another name", path="model")
+    check_name(environment, model)
     timezone = _read_timezone(document.get("timezone", "UTC"))
     zone = ZoneInfo(timezone)
     columns = parse_columns(document.get("columns"))

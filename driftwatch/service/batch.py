@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from driftwatch.domain.instant import MINUTE, to_iso
 from driftwatch.domain.signal import ColumnKind
+from driftwatch.domain.system import check_name
 from driftwatch.profiles.bucket import CategoricalColumn, Column, NumericColumn
 from driftwatch.profiles.rows import take
 from driftwatch.wire import FeatureColumn, Frame
@@ -114,7 +115,11 @@ def read_batch(
         content_hash: 32 bytes over what was sent.
         positions: where each row of the frame stood in what was sent; as they are, if left out.
         faults: what was already left out on the way here.
+
+    Raises:
+        SpecError: the model's name is reserved.
     """
+    check_name(frame.environment, frame.model)
     at = np.frombuffer(frame.at, dtype="<i8").astype(np.int64)
     found = list(faults)
     keep = _usable_times(at, frame, now, positions, found)

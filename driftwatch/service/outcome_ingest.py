@@ -6,6 +6,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from driftwatch.domain.instant import to_iso
+from driftwatch.domain.system import check_name
 from driftwatch.service.batch import AHEAD, Fault
 from driftwatch.service.ingest import IngestReply, conflict, hold_conflict, repeated
 from driftwatch.storage import batch as receipts
@@ -57,7 +58,11 @@ def store_outcomes(
 
     Returns:
         The reply; None if the id belongs to other content: then it is put in quarantine.
+
+    Raises:
+        SpecError: the model's name is reserved.
     """
+    check_name(frame.environment, frame.model)
     model_id = registration.ensure_model(conn, frame.environment, frame.model, at=now)
     at = np.frombuffer(frame.at, dtype="<i8")
     found = [*faults, *_ahead(frame, at, now, positions)]

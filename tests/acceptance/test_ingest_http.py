@@ -174,6 +174,16 @@ def test_a_body_that_cannot_be_read(
         assert client.get("/v1/models").json() == {"models": []}
 
 
+def test_the_name_of_driftwatch_itself_is_taken_by_no_model(client: ApiClient, store: Store) -> None:
+    named = {"environment": "system", "model": "driftwatch"}
+    outcomes = {"batch_id": "o-1", "outcomes": [{"id": "f-1", "value": 1, "at": to_iso(NOON)}]}
+    for path, body in (("/v1/batches", rows_body(**named)), ("/v1/outcomes", {**outcomes, **named})):
+        reply = client.post(path, json=body)
+        assert (reply.status_code, reply.json()["path"]) == (422, "model")
+    with store.read() as conn:
+        assert registration.find_model(conn, "system", "driftwatch") is None
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [
