@@ -20,7 +20,7 @@ from driftwatch.notifiers.slack_bot import SlackBotNotifier
 from driftwatch.notifiers.standard_webhook import WebhookNotifier
 from driftwatch.notifiers.teams import TeamsNotifier
 
-__all__ = ["NOTIFIERS", "ReceiverSpec", "build_notifier", "parse_receiver"]
+__all__ = ["NOTIFIERS", "PAGERS", "ReceiverSpec", "build_notifier", "parse_receiver"]
 
 NOTIFIERS: Registry[Callable[[Mapping[str, Any]], Notifier]] = Registry("notifier")
 """By type, what reads a receiver's own keys and answers with its notifier (a `SpecError` names a wrong key)."""
@@ -35,6 +35,9 @@ NOTIFIERS.add("apprise", AppriseNotifier.parse)
 NOTIFIERS.add(HEARTBEAT, HeartbeatNotifier.parse)
 
 _MOST_INCIDENTS = 1_000
+PAGERS = frozenset({"pagerduty", HEARTBEAT})
+"""Types that wake people or take no messages: no place for what asks for nothing."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 

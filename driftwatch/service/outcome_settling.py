@@ -6,7 +6,6 @@ at which buckets are judged.
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from driftwatch.profiles.segmentation import Segmentation
 from driftwatch.service.agenda import read_agenda
 from driftwatch.service.binning import ERROR_CODEC, read_binnings, register_codecs
 from driftwatch.service.outcome_roles import RoleRows, labelled_rows, roles_of, span_of
+from driftwatch.service.resting import Rests
 from driftwatch.service.row_columns import read_columns
 from driftwatch.service.segment_settling import SplitBucket
 from driftwatch.storage import outcome, outcome_profile, prediction, registration
@@ -44,7 +44,6 @@ _OVERLAP = MINUTE
 """A transaction may have been dated before it could be seen: so much is looked through once more."""
 
 _REST_SECONDS = 10.0
-_REPLAY_REST_SECONDS = 1.0
 _HOUR_SECONDS = 3600.0
 _AT_ONCE = 50
 _FEWEST_ERRORS = 30
@@ -78,9 +77,8 @@ class OutcomeSettler:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
-        self._rest = rest_seconds
+        self._rests = Rests(rest_seconds)
         self._should_stop = should_stop
-        self._looked: dict[int, float] = {}
         self._known: dict[int, tuple[tuple[int, int], float]] = {}
 
     def settle(self, model: ModelRow) -> int:
@@ -88,10 +86,9 @@ class OutcomeSettler:
 
         Nothing is done before the reference is over: the age at which outcomes are judged is learned from it.
         """
-        clock = time.monotonic()
-        if clock - self._looked.get(model.id, -math.inf) < self._rest_of(model):
+        if not self._rests.are_over(model.id, is_replayed=(model.spec or {}).get("clock") == "replay"):
             return 0
-        self._looked[model.id] = clock
+        clock = time.monotonic()
         with self._store.read() as conn:
             newest = outcome.newest_outcomes(conn, model.id, within=_OVERLAP)
             now = self._store.now(conn)
@@ -122,10 +119,6 @@ class OutcomeSettler:
             outcome_profile.put_progress(conn, model.id, replace(progress, counted_until=now))
         self._known[model.id] = newest, clock
         return len(touched)
-
-    def _rest_of(self, model: ModelRow) -> float:
-        is_replayed = (model.spec or {}).get("clock") == "replay"
-        return min(self._rest, _REPLAY_REST_SECONDS) if is_replayed else self._rest
 
     def _is_known(self, model_id: int, newest: tuple[int, int], clock: float) -> bool:
         """Whether no outcome has come since; once an hour predictions are looked for that came after theirs."""

@@ -3,13 +3,12 @@
 A bucket is summed when it is over, and again when its predictions changed, from the rows as they are now.
 """
 
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Connection
 
+from driftwatch.domain.instant import DAY
 from driftwatch.estimation.row_sums import RowSums, class_sums, error_sums, score_sums
 from driftwatch.monitors.maturity import outcome_width
 from driftwatch.monitors.outcome_role import role_columns, sums_rows
@@ -20,6 +19,7 @@ from driftwatch.service.agenda import Agenda, read_agenda
 from driftwatch.service.error_fitting import feature_names, numbers_of, settle_error_model
 from driftwatch.service.judging import spec_of
 from driftwatch.service.outcome_roles import roles_of
+from driftwatch.service.resting import Rests
 from driftwatch.service.row_columns import read_columns
 from driftwatch.storage import profile, registration, row_profile
 from driftwatch.storage.registration import ModelRow
@@ -29,7 +29,6 @@ from driftwatch.storage.store import Store
 __all__ = ["RowSettler"]
 
 _REST_SECONDS = 10.0
-_REPLAY_REST_SECONDS = 1.0
 _AT_MOST = 500
 _AT_ONCE = 20
 
@@ -51,9 +50,9 @@ class RowSettler:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
-        self._rest = rest_seconds
+        self._rests = Rests(rest_seconds)
         self._should_stop = should_stop
-        self._looked: dict[int, float] = {}
+        self._done: dict[int, tuple[str, Mapping[tuple[int, int], int]]] = {}
 
     def settle(self, model: ModelRow) -> int:
         """Sum the buckets of one model that are over and have changed; returns how many.
@@ -65,11 +64,8 @@ class RowSettler:
         if not sums_rows(spec):
             return 0
         is_replayed = spec.clock == "replay"
-        rest = min(self._rest, _REPLAY_REST_SECONDS) if is_replayed else self._rest
-        clock = time.monotonic()
-        if clock - self._looked.get(model.id, -math.inf) < rest:
+        if not self._rests.are_over(model.id, is_replayed=is_replayed):
             return 0
-        self._looked[model.id] = clock
         with self._store.read() as conn:
             agenda = read_agenda(conn, model, now=self._store.now(conn))
         if agenda is None or agenda.is_learning:
@@ -78,14 +74,17 @@ class RowSettler:
             settle_error_model(self._store, model, spec, agenda.reference)
         with self._store.read() as conn:
             plan = read_row_plan(conn, model.id, spec, agenda.reference)
-            stale = [] if plan is None else _stale(conn, plan, agenda)
-        if plan is None:
-            return 0
+            if plan is None:
+                return 0
+            made_by, done = self._done.get(model.id, ("", {}))
+            stale, days = _stale(conn, plan, agenda, done if made_by == plan.made_by else {})
         wanted = stale if is_replayed else stale[:_AT_MOST]
         for first in range(0, len(wanted), _AT_ONCE):
             if self._should_stop():
                 return first
             self._sum(plan, wanted[first : first + _AT_ONCE])
+        if len(wanted) == len(stale):
+            self._done[model.id] = plan.made_by, days
         return len(wanted)
 
     def _sum(self, plan: RowPlan, buckets: Sequence[tuple[int, int, int]]) -> None:
@@ -97,19 +96,32 @@ class RowSettler:
                 row_profile.put_row_profile(conn, each)
 
 
-def _stale(conn: Connection, plan: RowPlan, agenda: Agenda) -> list[tuple[int, int, int]]:
-    """``(bucket_at, version_id, data_version)`` of every bucket that is over and is not summed as it is, ascending."""
+def _stale(
+    conn: Connection, plan: RowPlan, agenda: Agenda, done: Mapping[tuple[int, int], int]
+) -> tuple[list[tuple[int, int, int]], dict[tuple[int, int], int]]:
+    """``(bucket_at, version_id, data_version)`` of every bucket that is over and is not summed as it is, ascending.
+
+    And by version and UTC day, how many deltas the days hold that are over: those that are still so many next time,
+    `done`, need no look at their buckets.
+    """
     width, (start, _) = outcome_width(plan.spec), agenda.reference
     end = agenda.until - width + 1
-    found = []
+    found, over = [], {}
     for version in registration.list_versions(conn, agenda.model.id):
         there: dict[int, int] = {}
-        for bucket in profile.count_buckets(conn, [version.id], start, agenda.until):
-            at = bucket.bucket_at - bucket.bucket_at % width
-            there[at] = there.get(at, 0) + bucket.data_version
-        summed = row_profile.read_row_versions(conn, version.id, plan.made_by, start - width, agenda.until)
-        found += [(at, version.id, count) for at, count in there.items() if at < end and summed.get(at) != count]
-    return sorted(found)
+        for day, count in profile.count_days(conn, [version.id], start, agenda.until).items():
+            if (day + 1) * DAY <= agenda.until:
+                over[version.id, day] = count
+                if done.get((version.id, day)) == count:
+                    continue
+            bounds = max(start, day * DAY), min(agenda.until, (day + 1) * DAY)
+            for bucket in profile.count_buckets(conn, [version.id], *bounds):
+                at = bucket.bucket_at - bucket.bucket_at % width
+                there[at] = there.get(at, 0) + bucket.data_version
+        if there:
+            held = row_profile.read_row_versions(conn, version.id, plan.made_by, min(there), max(there) + 1)
+            found += [(at, version.id, count) for at, count in there.items() if at < end and held.get(at) != count]
+    return sorted(found), over
 
 
 def _profile(

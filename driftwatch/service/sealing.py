@@ -18,7 +18,7 @@ from driftwatch.domain.instant import HOUR, to_iso
 from driftwatch.domain.notification import Message
 from driftwatch.domain.signal import Severity
 from driftwatch.errors import UserError
-from driftwatch.notifiers.heartbeat import HEARTBEAT
+from driftwatch.notifiers.receiver import PAGERS
 from driftwatch.storage import audit_chain, lease, notification, receiver
 from driftwatch.storage.audit_chain import Head
 from driftwatch.storage.store import Store
@@ -33,7 +33,6 @@ CHECKPOINT_EVERY = HOUR
 _LEASE = "audit"
 _LEASE_SECONDS = 30.0
 _GROUP = "dw:audit"
-_PAGING = frozenset({HEARTBEAT, "pagerduty"})
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class Sealer:
 def _send(conn: Connection, name: str, head: Head, *, now: int) -> None:
     """Put a checkpoint into the outbox, unless the receiver got one within the hour."""
     found = receiver.find_receiver(conn, name)
-    if found is None or not found.enabled or found.kind in _PAGING:
+    if found is None or not found.enabled or found.kind in PAGERS:
         _LOG.warning(
             "there is no receiver %r that takes checkpoints of the audit log; it must be one that pages nobody", name
         )

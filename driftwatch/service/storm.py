@@ -63,6 +63,8 @@ def _storms(conn: Connection, *, now: int) -> Mapping[str, Sequence[Notification
     found: dict[str, list[NotificationRow]] = defaultdict(list)
     for row in notification.list_gathered(conn, since=now - _LONGEST):
         found[row.external_id or ""].append(row)
+    if not found:
+        return {}
     model = registration.find_model(conn, *SYSTEM)
     ended = [] if model is None else incident.list_incidents(conn, model_id=model.id, is_open=False, limit=1_000)
     for each in ended:

@@ -17,6 +17,7 @@ from driftwatch.domain.notification import Message
 from driftwatch.domain.signal import Severity
 from driftwatch.errors import StoreError
 from driftwatch.notifiers.face import SUMMARY
+from driftwatch.notifiers.receiver import PAGERS
 from driftwatch.queries import format as written
 from driftwatch.queries.catalogue import KnownModel, find_model
 from driftwatch.queries.span import Span
@@ -33,9 +34,6 @@ _LOG = logging.getLogger(__name__)
 
 _LONGEST = 35 * DAY
 _ROWS = 30
-_PAGERS = frozenset({"pagerduty", "heartbeat"})
-"""They wake people or take no messages: no place for what asks for nothing."""
-
 _HEAD = ("", "Model", "Incidents", "Drift", "Performance", "Traffic")
 _SIGNS = {Severity.CRITICAL: "▲", Severity.WARNING: "◆"}
 
@@ -61,7 +59,7 @@ def _receivers(conn: Connection, spec: RouteSpec, *, now: int) -> list[int]:
     return [
         each.id
         for each in receiver.list_receivers(conn, enabled=True)
-        if each.name in spec.route.receivers and each.kind not in _PAGERS and known.get(each.id, 0) < when.newest(now)
+        if each.name in spec.route.receivers and each.kind not in PAGERS and known.get(each.id, 0) < when.newest(now)
     ]
 
 
