@@ -92,10 +92,11 @@ def _bands(found: dict[str, Any]) -> list[str]:
     lines = ["", "scores             n        said    came    (95 %)            p-value   of positives, from here up"]
     for band in reversed(bands):
         low, high = ("" if band[end] is None else f"{band[end]:.4g}" for end in ("low", "high"))
+        name = f"{low} to {high}" if low and high else f"up to {high}" if high else f"above {low}"
         p_value = "" if band["p_value"] is None else f"{band['p_value']:.2g}"
         around = f"{band['rate_low']:.4f} - {band['rate_high']:.4f}"
         lines.append(
-            f"{f'{low} to {high}':<17}  {band['n']:<7,}  {band['mean_score']:.4f}  {band['rate']:.4f}  {around}  "
+            f"{name:<17}  {band['n']:<7,}  {band['mean_score']:.4f}  {band['rate']:.4f}  {around}  "
             f"{p_value:<8}  {band['share_of_positives']:.0%} in {band['share_of_rows']:.0%} of rows"
         )
     lines.append(f"p-values are of one band each: hold them against {0.05 / len(bands):.2g}")
