@@ -82,9 +82,9 @@ class AlertKey:
     @property
     def place(self) -> str | None:
         """The column, with the segment where there is one: ``amount (country=PT)``; None for the model as a whole."""
-        if self.segment is None:
-            return self.column
-        return f"{self.column or self.model} ({self.segment})"
+        if self.segment is None or self.column is None:
+            return self.column or self.segment
+        return f"{self.column} ({self.segment})"
 
     @property
     def fingerprint(self) -> str:

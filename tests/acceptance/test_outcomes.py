@@ -82,7 +82,7 @@ def test_a_segment_that_gets_worse_is_found_by_the_service_and_by_a_replay_alike
     # All rows together do not say so on that day, and no other segment does on any.
     assert not [each for each in replayed.findings if each.signal is Signal.PERFORMANCE and each.segment is None]
     assert {each.segment for each in replayed.findings if each.signal is Signal.PERFORMANCE} == {"city=south"}
-    assert [each.title for each in replayed.incidents] == ["Performance in loans: loans (city=south)"]
+    assert [each.title for each in replayed.incidents] == ["Performance in loans: city=south"]
 
 
 def test_a_corrected_outcome_counts_once_and_a_late_one_only_for_people(store: Store) -> None:
